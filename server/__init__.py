@@ -1,0 +1,1 @@
+"""An OpenAI-compatible endpoint over llama.cpp that can score prompts: ``python -m server MODEL.gguf``."""

@@ -1,0 +1,33 @@
+"""``GET /v1/models``: the one model that is served."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+from server.api.state import Served, ServedModel
+from server.protocol.errors import ModelNotFound
+from server.protocol.models import ModelCard, ModelList
+
+router = APIRouter()
+
+
+def _card(served: Served) -> ModelCard:
+    return ModelCard(
+        id=served.id, created=served.created, owned_by="quant-harness", max_model_len=served.engine.context_size
+    )
+
+
+@router.get("/v1/models")
+async def list_models(served: ServedModel) -> ModelList:
+    """All models, of which there is one."""
+    return ModelList(data=[_card(served)])
+
+
+@router.get("/v1/models/{model_id:path}")
+async def get_model(model_id: str, served: ServedModel) -> ModelCard:
+    """One model by id."""
+    if model_id != served.id:
+        raise ModelNotFound(
+            f"The model '{model_id}' is not served here; this server serves '{served.id}'.", param="model"
+        )
+    return _card(served)

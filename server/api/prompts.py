@@ -1,0 +1,65 @@
+"""A request's prompts into tokens: four JSON forms, one kind of object."""
+
+from __future__ import annotations
+
+from server.engine.llama import Model
+from server.formats.openai import Prompt
+from server.protocol.completions import CompletionRequest
+from server.protocol.errors import ContextTooLong, InvalidRequest
+
+
+def read_prompts(request: CompletionRequest, model: Model, context_size: int) -> list[Prompt]:
+    """The prompts in order, each within the context.
+
+    Raises:
+        InvalidRequest: a prompt is empty, a token id is none of the model's, or a prompt is too long.
+    """
+    prompts = [_read(value, model) for value in _values(request.prompt)]
+    # With a token to generate, a prompt that fills the context has no room for it, and clamping max_tokens to 0 would
+    # silently drop the entry that scoring clients cut off the end.
+    limit = context_size - (1 if request.max_tokens > 0 else 0)
+    for prompt in prompts:
+        if len(prompt.tokens) > limit:
+            raise ContextTooLong(len(prompt.tokens), context_size)
+    return prompts
+
+
+def _values(prompt: str | list[int] | list[str] | list[list[int]] | None) -> list[str | list[int]]:
+    """One entry a prompt."""
+    if prompt is None:
+        return [""]
+    if isinstance(prompt, str) or isinstance(prompt[0], int):
+        return [prompt]  # type: ignore[list-item]  # the first entry's type is every entry's: the model checked it
+    return list(prompt)  # type: ignore[arg-type]
+
+
+def _read(value: str | list[int], model: Model) -> Prompt:
+    return _read_text(value, model) if isinstance(value, str) else _read_ids(value, model)
+
+
+def _read_ids(ids: list[int], model: Model) -> Prompt:
+    """Token ids are taken as they are: nothing is added, nothing is dropped."""
+    wrong = next((token for token in ids if token >= model.n_vocab), None)
+    if wrong is not None:
+        raise InvalidRequest(
+            f"'prompt' has token id {wrong}, but this model's ids end at {model.n_vocab - 1}.", param="prompt"
+        )
+    return Prompt(tuple(ids), hidden=0, leading_space=False)
+
+
+def _read_text(text: str, model: Model) -> Prompt:
+    """Special tokens in the text are parsed; BOS goes before it where the model's metadata says so, never twice."""
+    tokens = model.tokenize(text)
+    hidden = int(model.adds_bos and tokens[:1] != [model.bos])
+    if hidden:
+        assert model.bos is not None
+        tokens.insert(0, model.bos)
+    if not tokens:
+        start = model.bos if model.bos is not None else model.eos
+        if start is None:
+            raise InvalidRequest(
+                "'prompt' is empty and this model has no token that begins a document.", param="prompt"
+            )
+        tokens, hidden = [start], 1
+    first = model.piece(tokens[hidden]) if len(tokens) > hidden else b""
+    return Prompt(tuple(tokens), hidden, leading_space=first.startswith(b" ") and not text.startswith(" "))

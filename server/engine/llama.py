@@ -1,0 +1,218 @@
+"""The only module that imports ``llama_cpp``: model, vocabulary, context and sampler as small typed objects.
+
+llama-cpp-python's high-level ``Llama`` is not used: its echo pairs token i with row i, it sorts the whole vocabulary in
+Python for each token, and it serves one request at a time.
+"""
+
+from __future__ import annotations
+
+import ctypes
+import logging
+import os
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import llama_cpp
+import numpy as np
+from gguf.constants import GGMLQuantizationType
+from llama_cpp import llama_cpp as c
+from numpy.typing import NDArray
+
+logger = logging.getLogger("llama.cpp")
+
+_FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
+_LOG_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}  # enum ggml_log_level
+
+VERSION = f"llama-cpp-python-{llama_cpp.__version__}"
+
+
+class LlamaError(Exception):
+    """llama.cpp refused or failed; the message is one sentence."""
+
+
+class NoRoom(LlamaError):
+    """The KV cache has no cells for this batch (``llama_decode`` returned 1)."""
+
+
+@c.llama_log_callback
+def _log(level: int, text: bytes, _user_data: object) -> None:
+    """llama.cpp's log into Python's. Level 5 continues a line and carries progress dots; it is dropped."""
+    if level in _LOG_LEVELS:
+        logger.log(_LOG_LEVELS[level], text.decode(errors="replace").rstrip())
+
+
+c.llama_log_set(_log, ctypes.c_void_p(0))
+
+
+class Model:
+    """Weights and vocabulary of one GGUF file."""
+
+    def __init__(self, path: Path, *, gpu_layers: int) -> None:
+        """Load the file.
+
+        Raises:
+            LlamaError: llama.cpp could not load it.
+        """
+        c.llama_backend_init()
+        params = c.llama_model_default_params()
+        params.n_gpu_layers = gpu_layers
+        self._model = c.llama_model_load_from_file(os.fsencode(path), params)
+        if not self._model:
+            raise LlamaError(f"{path}: llama.cpp could not load this model; its log above says why.")
+        self._vocab = c.llama_model_get_vocab(self._model)
+        self.n_vocab: int = c.llama_vocab_n_tokens(self._vocab)
+        self.n_ctx_train: int = c.llama_model_n_ctx_train(self._model)
+        bos, eos = c.llama_vocab_bos(self._vocab), c.llama_vocab_eos(self._vocab)
+        self.bos: int | None = bos if bos >= 0 else None
+        self.eos: int | None = eos if eos >= 0 else None
+        self.adds_bos: bool = c.llama_vocab_get_add_bos(self._vocab) and self.bos is not None
+        self.can_share_prefix: bool = not (
+            c.llama_model_is_recurrent(self._model)
+            or c.llama_model_is_hybrid(self._model)
+            or c.llama_model_n_swa(self._model) > 0
+        )
+        """Whether part of a sequence's memory may be copied to another: not where memory is a running state or a window."""
+
+    def tokenize(self, text: str) -> list[int]:
+        """Token ids of ``text``, special tokens parsed, nothing added."""
+        data = text.encode()
+        buffer = (c.llama_token * (len(data) + 8))()
+        count = c.llama_tokenize(self._vocab, data, len(data), buffer, len(buffer), False, True)
+        if count < 0:
+            raise LlamaError("llama.cpp could not tokenize this text.")
+        return list(buffer[:count])
+
+    def piece(self, token: int) -> bytes:
+        """The bytes that a token stands for; special tokens as their name."""
+        size = 64
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            count = c.llama_token_to_piece(self._vocab, token, buffer, size, 0, True)
+            if count >= 0:
+                return buffer.raw[:count]
+            size = -count
+
+    def ends_generation(self, token: int) -> bool:
+        """Whether the model means "the end" by this token (EOS, end of turn ...)."""
+        return bool(c.llama_vocab_is_eog(self._vocab, token))
+
+    def close(self) -> None:
+        """Free the weights."""
+        c.llama_model_free(self._model)
+
+
+class Batch(NamedTuple):
+    """Tokens for one ``llama_decode``: four arrays of equal length."""
+
+    tokens: NDArray[np.int32]
+    positions: NDArray[np.int32]
+    sequences: NDArray[np.int32]
+    """The sequence that each token belongs to."""
+    flags: NDArray[np.int8]
+    """1 where the logits after the token are wanted."""
+
+
+class Context:
+    """A KV cache over a model. Used by one thread only; ``decode`` releases the GIL."""
+
+    def __init__(
+        self,
+        model: Model,
+        *,
+        cells: int,
+        sequences: int,
+        batch_size: int,
+        threads: int,
+        cache_type_k: str,
+        cache_type_v: str,
+        flash_attention: str,
+    ) -> None:
+        """Allocate ``cells`` tokens of KV cache, shared by up to ``sequences`` sequences.
+
+        Raises:
+            LlamaError: llama.cpp could not; mostly for want of memory.
+        """
+        params = c.llama_context_default_params()
+        params.n_ctx = cells
+        params.n_batch = params.n_ubatch = batch_size
+        params.n_outputs_max = max(batch_size, sequences)  # below n_seq_max llama.cpp aborts the process
+        params.n_seq_max = sequences
+        params.kv_unified = True  # copying a prefix between sequences is then free
+        params.n_threads = params.n_threads_batch = threads
+        params.type_k, params.type_v = (GGMLQuantizationType[name.upper()] for name in (cache_type_k, cache_type_v))
+        params.flash_attn_type = _FLASH_ATTENTION[flash_attention]
+        params.no_perf = True
+        self._ctx = c.llama_init_from_model(model._model, params)
+        if not self._ctx:
+            raise LlamaError(f"llama.cpp could not make a context of {cells} tokens; its log above says why.")
+        self._memory = c.llama_get_memory(self._ctx)
+        self.batch_size = batch_size
+        self.cells: int = c.llama_n_ctx(self._ctx)
+        self.n_vocab = model.n_vocab
+
+    def decode(self, batch: Batch) -> NDArray[np.float32]:
+        """Run the model over a batch.
+
+        Returns:
+            Logits ``[rows, n_vocab]`` of the tokens that want them, in batch order: a view that the next call overwrites.
+
+        Raises:
+            NoRoom: the cache is full; nothing was decoded.
+            LlamaError: any other failure; the context is not to be used again.
+        """
+        n = len(batch.tokens)
+        if not 0 < n <= self.batch_size:  # beyond n_batch llama.cpp aborts the process
+            raise ValueError(f"a batch of {n} tokens, not 1 to {self.batch_size}")
+        # `batch` and these two outlive the call: the C side holds bare pointers into them.
+        one_each = np.ones(n, dtype=np.int32)
+        sequence_addresses = batch.sequences.ctypes.data + batch.sequences.itemsize * np.arange(n, dtype=np.uintp)
+        int_pointer = ctypes.POINTER(ctypes.c_int32)
+        raw: Any = c.llama_batch()  # its type hints name arrays, where pointers are what ctypes takes
+        raw.n_tokens = n
+        raw.token = batch.tokens.ctypes.data_as(int_pointer)
+        raw.pos = batch.positions.ctypes.data_as(int_pointer)
+        raw.n_seq_id = one_each.ctypes.data_as(int_pointer)
+        raw.seq_id = sequence_addresses.ctypes.data_as(ctypes.POINTER(int_pointer))
+        raw.logits = batch.flags.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
+        status = c.llama_decode(self._ctx, raw)
+        if status == 1:
+            raise NoRoom("the KV cache has no room for this batch.")
+        if status != 0:
+            raise LlamaError(f"llama_decode failed with status {status}.")
+        rows = int(batch.flags.sum())
+        if rows == 0:
+            return np.empty((0, self.n_vocab), dtype=np.float32)
+        return np.ctypeslib.as_array(c.llama_get_logits(self._ctx), shape=(rows, self.n_vocab))
+
+    def copy(self, source: int, target: int, length: int) -> None:
+        """Let ``target`` (empty) begin with the first ``length`` tokens of ``source``; no memory is used."""
+        c.llama_memory_seq_cp(self._memory, source, target, 0, length)
+
+    def truncate(self, sequence: int, length: int) -> bool:
+        """Forget a sequence from position ``length`` on; False if this kind of memory cannot."""
+        return bool(c.llama_memory_seq_rm(self._memory, sequence, length, -1))
+
+    def close(self) -> None:
+        """Free the cache."""
+        c.llama_free(self._ctx)
+
+
+class Sampler:
+    """llama.cpp's sampler chain for one sequence: top_p, temperature, then a draw."""
+
+    def __init__(self, *, temperature: float, top_p: float, seed: int) -> None:
+        self._chain = c.llama_sampler_chain_init(c.llama_sampler_chain_default_params())
+        for link in (
+            c.llama_sampler_init_top_p(top_p, 1),
+            c.llama_sampler_init_temp(temperature),
+            c.llama_sampler_init_dist(seed & 0xFFFFFFFF),
+        ):
+            c.llama_sampler_chain_add(self._chain, link)
+
+    def sample(self, context: Context, batch_index: int) -> int:
+        """Draw a token from the logits of one token of the last batch."""
+        return int(c.llama_sampler_sample(self._chain, context._ctx, batch_index))
+
+    def close(self) -> None:
+        """Free the chain."""
+        c.llama_sampler_free(self._chain)

@@ -1,0 +1,1 @@
+"""Engine results into response bodies. Done in the HTTP layer, never in the inference thread."""

@@ -1,0 +1,91 @@
+"""Errors as OpenAI's API words them, raised anywhere in the server and written out by :mod:`server.app`.
+
+ApiError
+|-- InvalidRequest       400  invalid_request_error
+|   |-- ContextTooLong   400  context_length_exceeded
+|   `-- NotSupported     400  unsupported_parameter
+|-- ModelNotFound        404  model_not_found
+|-- Overloaded           429  queue_full
+`-- EngineFailure        500  server_error
+"""
+
+from __future__ import annotations
+
+from pydantic import BaseModel
+
+
+class ErrorObject(BaseModel):
+    """The value of ``error`` in an error response; clients read all four keys, so all four are always sent."""
+
+    message: str
+    type: str
+    param: str | None = None
+    code: str | None = None
+
+
+class ErrorResponse(BaseModel):
+    """Body of every response that is not a success."""
+
+    error: ErrorObject
+
+
+class ApiError(Exception):
+    """A failure that the client is told about. ``message`` is one sentence for a person."""
+
+    status: int = 500
+    type: str = "server_error"
+    code: str | None = None
+
+    def __init__(self, message: str, *, param: str | None = None) -> None:
+        super().__init__(message)
+        self.message = message
+        self.param = param
+
+    def body(self) -> ErrorResponse:
+        """The error as it is written to the client."""
+        return ErrorResponse(error=ErrorObject(message=self.message, type=self.type, param=self.param, code=self.code))
+
+
+class InvalidRequest(ApiError):
+    """The request itself is wrong; sending it again will not help."""
+
+    status = 400
+    type = "invalid_request_error"
+
+
+class ContextTooLong(InvalidRequest):
+    """The prompt does not fit the context. Clients look for this code or for the opening words of the message."""
+
+    code = "context_length_exceeded"
+
+    def __init__(self, tokens: int, context: int) -> None:
+        super().__init__(
+            f"This model's maximum context length is {context} tokens, but the prompt has {tokens}; shorten the prompt.",
+            param="prompt",
+        )
+
+
+class NotSupported(InvalidRequest):
+    """A field of OpenAI's API that this server knows and cannot honour. Never ignored: a wrong answer is worse."""
+
+    code = "unsupported_parameter"
+
+
+class ModelNotFound(ApiError):
+    """The request names another model than the one served."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "model_not_found"
+
+
+class Overloaded(ApiError):
+    """More work is waiting than the server is willing to hold."""
+
+    status = 429
+    type = "rate_limit_error"
+    code = "queue_full"
+
+
+class EngineFailure(ApiError):
+    """llama.cpp failed on this request."""

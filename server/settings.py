@@ -1,0 +1,48 @@
+"""Every setting of the server, with its default, its environment variable and its line of help."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated, Literal
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, CliPositionalArg, SettingsConfigDict
+
+CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
+
+
+class Settings(BaseSettings):
+    """Serve one GGUF model over OpenAI's completions API, with log-probabilities of the prompt."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="QUANT_SERVER_",
+        cli_kebab_case=True,
+        cli_implicit_flags=True,
+        cli_prog_name="python -m server",
+        cli_hide_none_type=True,
+        cli_avoid_json=True,
+    )
+
+    model: CliPositionalArg[Path] = Field(description="GGUF file to serve")
+    host: str = Field("127.0.0.1", description="address to listen on")
+    port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="port to listen on; 0 takes a free one")
+    fd: int | None = Field(None, description="listen on this inherited socket instead (for a supervising process)")
+    exit_with_stdin: bool = Field(False, description="stop when standard input closes (for a supervising process)")
+    alias: str | None = Field(None, description="model id to answer to; default: the file's name without .gguf")
+    ctx_size: Annotated[int, Field(ge=0)] = Field(
+        0, description="tokens that a prompt and its completion may have together; 0: the model's own, at most 4096"
+    )
+    cache_size: Annotated[int, Field(ge=0)] = Field(
+        0, description="tokens in the KV cache, shared by all sequences; 0: twice ctx-size, at least 4096"
+    )
+    slots: Annotated[int, Field(ge=1, le=128)] = Field(16, description="sequences decoded together")
+    batch_size: Annotated[int, Field(ge=1)] = Field(512, description="most tokens in one llama_decode call (n_batch)")
+    threads: Annotated[int, Field(ge=0)] = Field(0, description="CPU threads; 0: all cores this process may use")
+    gpu_layers: int = Field(-1, description="layers on the GPU, where there is one; -1: all")
+    cache_type_k: CacheType = Field("f16", description="type of the keys in the KV cache")
+    cache_type_v: CacheType = Field("f16", description="type of the values in the KV cache")
+    flash_attention: Literal["auto", "on", "off"] = Field("auto", description="llama.cpp's fused attention")
+    max_waiting: Annotated[int, Field(ge=1)] = Field(
+        4096, description="sequences that may wait before requests get 429"
+    )
+    log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="what to log")

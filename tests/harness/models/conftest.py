@@ -1,0 +1,83 @@
+"""A real little Llama as a GGUF file: one layer of width 256, random weights, a byte-level vocabulary of 300 tokens."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import gguf
+import numpy as np
+import pytest
+
+WIDTH = 256
+N_TOKENS = 300
+MATRICES = ("attn_q", "attn_k", "attn_v", "attn_output", "ffn_gate", "ffn_up", "ffn_down")
+
+
+def byte_letters() -> list[str]:
+    """GPT-2's printable stand-in for each of the 256 bytes."""
+    printable = [*range(ord("!"), ord("~") + 1), *range(0xA1, 0xAD), *range(0xAE, 0x100)]
+    hidden = [byte for byte in range(256) if byte not in printable]
+    return [chr(byte) if byte in printable else chr(256 + hidden.index(byte)) for byte in range(256)]
+
+
+def vocabulary() -> tuple[list[str], list[str]]:
+    """300 tokens (bytes, an end-of-text mark, two-letter words) and the merges that make the words."""
+    letters = byte_letters()
+    pairs = [(a, b) for a in "aeiou" for b in "bcdfghjkl"][: N_TOKENS - 257]
+    return [*letters, "<|endoftext|>", *(a + b for a, b in pairs)], [f"{a} {b}" for a, b in pairs]
+
+
+def write_model(path: Path, dtype: type[np.floating] = np.float16, width: int = WIDTH, **metadata: str) -> Path:
+    """Write the little Llama; ``metadata`` adds string keys, with two underscores standing for a dot."""
+    rng = np.random.default_rng(0)
+    tokens, merges = vocabulary()
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_name("little llama")
+    writer.add_file_type(gguf.LlamaFileType.ALL_F32 if dtype is np.float32 else gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_context_length(64)
+    writer.add_embedding_length(width)
+    writer.add_feed_forward_length(width)
+    writer.add_block_count(1)
+    writer.add_head_count(4)
+    writer.add_layer_norm_rms_eps(1e-5)
+    writer.add_tokenizer_model("gpt2")
+    writer.add_tokenizer_pre("gpt-2")
+    writer.add_token_list(tokens)
+    writer.add_token_types([3 if token == "<|endoftext|>" else 1 for token in tokens])
+    writer.add_token_merges(merges)
+    writer.add_bos_token_id(256)
+    writer.add_eos_token_id(256)
+    for key, value in metadata.items():
+        writer.add_string(key.replace("__", "."), value)
+    writer.add_tensor("token_embd.weight", rng.normal(0, 0.02, (N_TOKENS, width)).astype(dtype))
+    for norm in ("output_norm", "blk.0.attn_norm", "blk.0.ffn_norm"):
+        writer.add_tensor(f"{norm}.weight", np.ones(width, np.float32))
+    for matrix in MATRICES:
+        writer.add_tensor(f"blk.0.{matrix}.weight", rng.normal(0, 0.02, (width, width)).astype(dtype))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+def write_imatrix(path: Path, width: int = WIDTH, drop: tuple[str, ...] = ()) -> Path:
+    """Write an importance matrix for the little Llama, in the form that llama-imatrix writes now."""
+    rng = np.random.default_rng(1)
+    writer = gguf.GGUFWriter(path, "")
+    writer.add_type("imatrix")
+    for name in [*(f"blk.0.{matrix}.weight" for matrix in MATRICES), "token_embd.weight"]:
+        if name not in drop:
+            writer.add_tensor(f"{name}.in_sum2", rng.uniform(1, 8, (1, width)).astype(np.float32))
+            writer.add_tensor(f"{name}.counts", np.array([[4]], np.float32))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path
+
+
+@pytest.fixture(scope="session")
+def little_f16(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The little Llama with F16 matrices. Shared by all tests: not to be changed."""
+    return write_model(tmp_path_factory.mktemp("models") / "little-F16.gguf")
