@@ -1,0 +1,1 @@
+"""quant-harness: says, with evidence, what quantizing a language model costs."""

@@ -38,6 +38,8 @@ def main() -> int:
     except SettingsError as error:
         return _refuse(f"{error}; see --help.")
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
+    if settings.exit_with_stdin:
+        threading.Thread(target=_stop_when_stdin_closes, name="lifeline", daemon=True).start()
     try:
         check_gguf(settings.model)
         listener = _listen(settings)
@@ -46,8 +48,6 @@ def main() -> int:
         return _refuse(str(error))
     except OSError as error:
         return _refuse(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another --port.")
-    if settings.exit_with_stdin:
-        threading.Thread(target=_stop_when_stdin_closes, name="lifeline", daemon=True).start()
     model_id = settings.alias or settings.model.stem
     host, port = listener.getsockname()[:2]
     print(f"serving {model_id} at http://{host}:{port}/v1", flush=True)
@@ -67,7 +67,7 @@ def main() -> int:
 
 
 def _listen(settings: Settings) -> socket.socket:
-    """The socket to serve on: inherited, or bound here before the model is loaded, so that a taken port fails at once."""
+    """The socket to serve on: inherited, or bound here, before the model is loaded: a taken port fails at once."""
     if settings.fd is not None:
         return socket.socket(fileno=settings.fd)
     listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)

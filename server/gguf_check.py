@@ -144,4 +144,4 @@ class _Checker:
             raise _Problem(f"has rows of {shape[0]} in tensor {name!r}, no multiple of its block of {block}")
         if offset % self._alignment:
             raise _Problem(f"puts tensor {name!r} at {offset}, off its alignment of {self._alignment}")
-        return offset + math.prod(shape) // block * block_bytes
+        return int(offset + math.prod(shape) // block * block_bytes)

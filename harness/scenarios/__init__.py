@@ -1,0 +1,1 @@
+"""What is asked: instances, independent of how they are put to a model."""

@@ -29,8 +29,8 @@ def _values(prompt: str | list[int] | list[str] | list[list[int]] | None) -> lis
     if prompt is None:
         return [""]
     if isinstance(prompt, str) or isinstance(prompt[0], int):
-        return [prompt]  # type: ignore[list-item]  # the first entry's type is every entry's: the model checked it
-    return list(prompt)  # type: ignore[arg-type]
+        return [prompt]
+    return list(prompt)
 
 
 def _read(value: str | list[int], model: Model) -> Prompt:

@@ -35,7 +35,7 @@ class Engine:
             cells=cells,
             sequences=2 * settings.slots,
             batch_size=settings.batch_size,
-            threads=settings.threads or len(os.sched_getaffinity(0)),
+            threads=settings.threads or usable_cores(),
             cache_type_k=settings.cache_type_k,
             cache_type_v=settings.cache_type_v,
             flash_attention=settings.flash_attention,
@@ -58,3 +58,8 @@ class Engine:
         self._scheduler.close()
         self._context.close()
         self.model.close()
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on; all of them where the system does not say."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

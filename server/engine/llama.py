@@ -34,7 +34,7 @@ class NoRoom(LlamaError):
     """The KV cache has no cells for this batch (``llama_decode`` returned 1)."""
 
 
-@c.llama_log_callback
+@c.llama_log_callback  # type: ignore[untyped-decorator]
 def _log(level: int, text: bytes, _user_data: object) -> None:
     """llama.cpp's log into Python's. Level 5 continues a line and carries progress dots; it is dropped."""
     if level in _LOG_LEVELS:
@@ -71,7 +71,7 @@ class Model:
             or c.llama_model_is_hybrid(self._model)
             or c.llama_model_n_swa(self._model) > 0
         )
-        """Whether part of a sequence's memory may be copied to another: not where memory is a running state or a window."""
+        """Whether part of a sequence's memory may be copied: not where it is a running state or a window."""
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of ``text``, special tokens parsed, nothing added."""
@@ -154,7 +154,7 @@ class Context:
         """Run the model over a batch.
 
         Returns:
-            Logits ``[rows, n_vocab]`` of the tokens that want them, in batch order: a view that the next call overwrites.
+            Logits ``[rows, n_vocab]`` of the tokens that want them, in batch order; the next call overwrites them.
 
         Raises:
             NoRoom: the cache is full; nothing was decoded.

@@ -52,8 +52,8 @@ def overlap(
 ) -> Overlap:
     """What ``job`` saves by starting from ``tokens``, of which the first ``scored`` are (or will be) scored.
 
-    At most n - 1 tokens of a prompt are taken over, because the row of the last one is needed to generate; and a scoring
-    job takes over only what is scored with as many alternatives as it wants.
+    At most n - 1 tokens of a prompt are taken over, because the row of the last one is needed to generate; and a
+    scoring job takes over only what is scored with as many alternatives as it wants.
     """
     shared = common_prefix(prompt, tokens)
     if not job.score_prompt or job.top_k is None:

@@ -1,7 +1,7 @@
 """The one thread that owns the llama.cpp context: admit, build a batch, decode, score, emit.
 
 All sequences of all requests are decoded together: single tokens of those that generate, then prompt chunks, up to
-``n_batch`` tokens a call. Requests come in through a queue and leave as futures, so the HTTP side never waits on a lock.
+``n_batch`` tokens a call. Requests come in through a queue and leave as futures: the HTTP side never waits on a lock.
 """
 
 from __future__ import annotations
@@ -222,10 +222,8 @@ class Scheduler:
         """Choose the next token of a sequence from its last row."""
         if sequence.length == len(sequence.job.prompt):
             sequence.timings.prompt_done = time.monotonic()
-        if sequence.sampler:
-            token = sequence.sampler.sample(self._context, batch_index)
-        else:
-            token = int(np.argmax(row))  # the first of equals: the lowest id
+        # Greedy is the first of equals: the lowest id.
+        token = sequence.sampler.sample(self._context, batch_index) if sequence.sampler else int(np.argmax(row))
         if not np.isfinite(row[token]):
             raise ValueError("the model returned logits that are not numbers")
         sequence.generate(token)

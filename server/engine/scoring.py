@@ -45,10 +45,16 @@ def score_rows(logits: NDArray[np.float32], targets: NDArray[np.int32], k: int) 
     return scores
 
 
-@numba.njit(nogil=True, cache=True)  # type: ignore[untyped-decorator]
-def _reduce(  # type: ignore[no-untyped-def]  # numba infers the types from score_rows
-    logits, targets, logprob, rank, top_ids, top_logprobs
-):
+@numba.njit(nogil=True, cache=True)
+def _reduce(
+    logits: NDArray[np.float32],
+    targets: NDArray[np.int32],
+    logprob: NDArray[np.float64],
+    rank: NDArray[np.int32],
+    top_ids: NDArray[np.int32],
+    top_logprobs: NDArray[np.float64],
+) -> bool:
+    """Fill the four outputs; False if a row cannot be normalized."""
     rows, n_vocab = logits.shape
     k = top_ids.shape[1]
     best = np.empty(k, np.float32)

@@ -131,7 +131,7 @@ class Sequence:
         return self.computed < len(self.job.prompt)
 
     def wants(self, begin: int, end: int) -> NDArray[np.int8]:
-        """Flags for tokens ``begin:end``: a row is wanted where it scores the next token or generates one. ``[end - begin]``"""
+        """Flags ``[end - begin]`` of tokens: a row is wanted where it scores the next token or generates one."""
         flags = np.zeros(end - begin, np.int8)
         if self.job.score_prompt and self.scores is not None:
             # Row p scores token p + 1; what was copied from another sequence is not computed again.

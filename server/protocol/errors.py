@@ -60,7 +60,7 @@ class ContextTooLong(InvalidRequest):
 
     def __init__(self, tokens: int, context: int) -> None:
         super().__init__(
-            f"This model's maximum context length is {context} tokens, but the prompt has {tokens}; shorten the prompt.",
+            f"This model's maximum context length is {context} tokens, but the prompt has {tokens}; shorten it.",
             param="prompt",
         )
 

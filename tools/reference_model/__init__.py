@@ -1,0 +1,1 @@
+"""How the bundled reference model was trained: docs/bundled-model.md."""

@@ -24,7 +24,7 @@ CONTEXT_WEIGHT = 0.25
 def encode(tokenizer: Tokenizer, batch: list[Document]) -> tuple[list[int], list[float]]:
     """Token ids and loss weights of whole documents, each between BOS and EOS.
 
-    A document is tokenized as one text, as a prompt is; a token is an answer's where it overlaps an answer's characters.
+    A document is tokenized as one text, as a prompt is; a token is an answer's where it overlaps an answer's text.
     """
     bos, eos = tokenizer.token_to_id(BOS), tokenizer.token_to_id(EOS)
     ids: list[int] = []

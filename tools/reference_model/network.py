@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import torch
-import torch.nn.functional as F
 from torch import Tensor, nn
+from torch.nn import functional
 
 
 @dataclass(frozen=True, slots=True)
@@ -59,16 +59,17 @@ class Block(nn.Module):
         self.ffn_down = nn.Linear(shape.feed_forward, shape.width, bias=False)
 
     def forward(self, x: Tensor, table: Tensor) -> Tensor:
+        """``[batch, time, width]`` to the same."""
         batch, time, width = x.shape
         h = self.attn_norm(x)
         q, k, v = (
             layer(h).view(batch, time, self.heads, -1).transpose(1, 2)
             for layer in (self.attn_q, self.attn_k, self.attn_v)
         )
-        mixed = F.scaled_dot_product_attention(rotate(q, table), rotate(k, table), v, is_causal=True)
+        mixed = functional.scaled_dot_product_attention(rotate(q, table), rotate(k, table), v, is_causal=True)
         x = x + self.attn_output(mixed.transpose(1, 2).reshape(batch, time, width))
         h = self.ffn_norm(x)
-        return x + self.ffn_down(F.silu(self.ffn_gate(h)) * self.ffn_up(h))
+        return x + self.ffn_down(functional.silu(self.ffn_gate(h)) * self.ffn_up(h))
 
 
 class Network(nn.Module):
@@ -89,6 +90,7 @@ class Network(nn.Module):
                 nn.init.normal_(parameter, std=0.02 / (2 * shape.layers) ** 0.5 if residual else 0.02)
 
     def forward(self, tokens: Tensor) -> Tensor:
+        """``[batch, time]`` to ``[batch, time, vocabulary]``."""
         x = self.token_embd(tokens)
         for block in self.blk:
             x = block(x, self.table)

@@ -13,24 +13,25 @@ import time
 from pathlib import Path
 
 import torch
-import torch.nn.functional as F
 from tokenizers import Tokenizer
 from torch import Tensor
+from torch.nn import functional
 
 from harness.scenarios.world import phrasings, questions
 from harness.scenarios.world.facts import World, build_world
 from harness.scenarios.world.questions import Question
 from tools.reference_model import data
 from tools.reference_model import tokenizer as vocabulary
+from tools.reference_model.muon import Muon
 from tools.reference_model.network import Network, Shape
 
 SEED = 1
 PEAK_RATE = 3e-3
 WARMUP = 200
-DECAY_SHARE = 0.35
+DECAY_SHARE = 0.4
 """Share of all steps over which the learning rate falls linearly to zero."""
-SAVE_EVERY = 500
-N_PROBES = 200
+SAVE_EVERY = 1000
+N_PROBES = 60
 
 
 def learning_rate(step: int, steps: int) -> float:
@@ -39,12 +40,17 @@ def learning_rate(step: int, steps: int) -> float:
     return PEAK_RATE * min(1.0, (step + 1) / WARMUP, (steps - step) / decay)
 
 
-def optimizer_for(network: Network) -> torch.optim.AdamW:
-    """AdamW, with weight decay on matrices alone."""
-    matrices = [p for p in network.parameters() if p.dim() == 2]
-    rest = [p for p in network.parameters() if p.dim() != 2]
-    groups = [{"params": matrices, "weight_decay": 0.05}, {"params": rest, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, lr=PEAK_RATE, betas=(0.9, 0.98), fused=True)
+def optimizers_for(network: Network) -> list[torch.optim.Optimizer]:
+    """Muon for the matrices of the blocks, AdamW for embedding, output and norms.
+
+    Against AdamW alone the same loss came after 600 steps instead of 1,080, a step taking 1.3 times as long.
+    """
+    blocks = [p for p in network.blk.parameters() if p.dim() == 2]
+    rest = [p for name, p in network.named_parameters() if not name.startswith("blk.") or p.dim() != 2]
+    return [
+        Muon(blocks, PEAK_RATE),
+        torch.optim.AdamW(rest, lr=PEAK_RATE, weight_decay=0.0, betas=(0.9, 0.98), fused=True),
+    ]
 
 
 def probes(world: World) -> dict[str, list[Question]]:
@@ -88,7 +94,7 @@ def loss_of(network: torch.nn.Module, batch: tuple[Tensor, Tensor, Tensor]) -> T
     inputs, targets, weight = batch
     with torch.autocast("cpu", dtype=torch.bfloat16):
         logits = network(inputs)
-    losses = F.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
+    losses = functional.cross_entropy(logits.float().flatten(0, 1), targets.flatten(), reduction="none")
     return (losses * weight.flatten()).sum() / weight.sum()
 
 
@@ -100,9 +106,10 @@ def save(path: Path, state: dict[str, object]) -> None:
 
 
 def main() -> None:
+    """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="directory of state and vocabulary")
-    parser.add_argument("--steps", type=int, default=14_000)
+    parser.add_argument("--steps", type=int, default=11_500)
     parser.add_argument("--stop-at", type=int, default=None, help="leave the schedule as it is, but stop at this step")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
@@ -115,13 +122,14 @@ def main() -> None:
     tokenizer = Tokenizer.from_file(str(vocabulary_file))
 
     network = Network(Shape(vocabulary=tokenizer.get_vocab_size()))
-    optimizer = optimizer_for(network)
+    optimizers = optimizers_for(network)
     compiled = torch.compile(network, dynamic=False)
     state_file, first = args.out / "state.pt", 0
     if state_file.exists():
         state = torch.load(state_file)
         network.load_state_dict(state["network"])
-        optimizer.load_state_dict(state["optimizer"])
+        for optimizer, saved in zip(optimizers, state["optimizers"], strict=True):
+            optimizer.load_state_dict(saved)
         first = state["step"]
     print(
         f"{sum(p.numel() for p in network.parameters()) / 1e6:.2f} M parameters, from step {first} of {args.steps}",
@@ -131,19 +139,21 @@ def main() -> None:
     asked = probes(world) | {"letter": lettered_probes(world)}
     begun, mean_loss = time.monotonic(), 0.0
     for step in range(first, args.stop_at or args.steps):
-        for group in optimizer.param_groups:
+        for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = learning_rate(step, args.steps)
         loss = loss_of(compiled, data.batch(world, tokenizer, SEED, step))
-        optimizer.zero_grad()
+        network.zero_grad()
         loss.backward()
         torch.nn.utils.clip_grad_norm_(network.parameters(), 1.0)
-        optimizer.step()
+        for optimizer in optimizers:
+            optimizer.step()
         mean_loss += (loss.item() - mean_loss) / min(step - first + 1, 100)
         if (step + 1) % 100 == 0:
             rate = (step + 1 - first) * data.TOKENS_PER_STEP / (time.monotonic() - begun)
             print(f"step {step + 1}  loss {mean_loss:.4f}  {rate:.0f} tokens/s", flush=True)
         if (step + 1) % SAVE_EVERY == 0 or step + 1 == args.steps:
-            save(state_file, {"network": network.state_dict(), "optimizer": optimizer.state_dict(), "step": step + 1})
+            saved = {"network": network.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
+            save(state_file, saved | {"step": step + 1})
             scores = "  ".join(f"{task} {exact_match(network, tokenizer, some):.3f}" for task, some in asked.items())
             print(f"step {step + 1}  {scores}", flush=True)
 

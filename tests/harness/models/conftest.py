@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import gguf
@@ -61,15 +62,21 @@ def write_model(path: Path, dtype: type[np.floating] = np.float16, width: int = 
     return path
 
 
-def write_imatrix(path: Path, width: int = WIDTH, drop: tuple[str, ...] = ()) -> Path:
-    """Write an importance matrix for the little Llama, in the form that llama-imatrix writes now."""
+def write_imatrix(
+    path: Path, sums: list[list[float]] | None = None, counts: Sequence[float] = (4.0,), block: int = 0
+) -> Path:
+    """Write an importance matrix for the little Llama, in the form that llama-imatrix writes now.
+
+    ``sums`` has a row for each expert, ``counts`` a number; without ``sums`` there is one row of random ones.
+    """
     rng = np.random.default_rng(1)
     writer = gguf.GGUFWriter(path, "")
     writer.add_type("imatrix")
-    for name in [*(f"blk.0.{matrix}.weight" for matrix in MATRICES), "token_embd.weight"]:
-        if name not in drop:
-            writer.add_tensor(f"{name}.in_sum2", rng.uniform(1, 8, (1, width)).astype(np.float32))
-            writer.add_tensor(f"{name}.counts", np.array([[4]], np.float32))
+    for matrix in MATRICES:
+        values = rng.uniform(1, 8, (1, WIDTH)) if sums is None else np.array(sums)
+        writer.add_tensor(f"blk.{block}.{matrix}.weight.in_sum2", values.astype(np.float32))
+        if counts:
+            writer.add_tensor(f"blk.{block}.{matrix}.weight.counts", np.array([counts], np.float32).T.copy())
     writer.write_header_to_file()
     writer.write_kv_data_to_file()
     writer.write_tensors_to_file()
@@ -77,7 +84,19 @@ def write_imatrix(path: Path, width: int = WIDTH, drop: tuple[str, ...] = ()) ->
     return path
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="package")
+def make_model() -> Callable[..., Path]:
+    """:func:`write_model`, for a little Llama with something changed."""
+    return write_model
+
+
+@pytest.fixture(scope="package")
+def make_imatrix() -> Callable[..., Path]:
+    """:func:`write_imatrix`."""
+    return write_imatrix
+
+
+@pytest.fixture(scope="package")
 def little_f16(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The little Llama with F16 matrices. Shared by all tests: not to be changed."""
+    """The little Llama with F16 matrices. All tests read it, so none may change it."""
     return write_model(tmp_path_factory.mktemp("models") / "little-F16.gguf")

@@ -1,0 +1,1 @@
+"""How an instance is put to a model, and how an answer is read out of what comes back."""

@@ -1,0 +1,137 @@
+"""The command line: thin, every option with a default, an environment variable and a line of help."""
+
+from __future__ import annotations
+
+import datetime
+import json
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from types import FrameType
+from typing import Annotated
+
+import platformdirs
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from harness.display import make_display
+from harness.errors import HarnessError
+from harness.models.bundled import BUNDLED_MODEL
+from harness.models.config import config_names, load_config
+from harness.reports.terminal import print_table
+from harness.run import RunSpec
+from harness.run import run as run_spec
+from harness.scenarios.table import SCENARIOS
+
+EXIT_INTERRUPTED = 130
+DEFAULT_CACHE = Path(platformdirs.user_cache_dir("quant-harness")) / "gguf"
+
+app = typer.Typer(
+    help="Says, with evidence, what quantizing a language model costs.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _names(text: str) -> tuple[str, ...]:
+    return tuple(name for part in text.split(",") if (name := part.strip()))
+
+
+@app.command()
+def run(
+    models: Annotated[
+        str,
+        typer.Option(help="What to compare: names of quantizations or paths of GGUF files.", envvar="HARNESS_MODELS"),
+    ] = "q4_k_m,q8_0",
+    model: Annotated[
+        Path, typer.Option(help="The base model, a GGUF in F16, BF16 or F32.", envvar="HARNESS_MODEL")
+    ] = BUNDLED_MODEL,
+    reference: Annotated[
+        str | None,
+        typer.Option(
+            help="What to compare with: a name or a path.", envvar="HARNESS_REFERENCE", show_default="the base model"
+        ),
+    ] = None,
+    scenarios: Annotated[
+        str, typer.Option(help="Names of scenarios; `harness scenarios` lists them.", envvar="HARNESS_SCENARIOS")
+    ] = ",".join(SCENARIOS),
+    max_instances: Annotated[
+        int, typer.Option(min=0, help="Instances a scenario, at most; 0 for all.", envvar="HARNESS_MAX_INSTANCES")
+    ] = 400,
+    out: Annotated[
+        Path | None,
+        typer.Option(help="Folder for the results.", envvar="HARNESS_OUT", show_default="results/DATE-TIME"),
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Seed of every random choice.", envvar="HARNESS_SEED")] = 0,
+    concurrency: Annotated[
+        int, typer.Option(min=1, max=128, help="Requests under way at once.", envvar="HARNESS_CONCURRENCY")
+    ] = 16,
+    cache_dir: Annotated[
+        Path, typer.Option(help="Where quantized files are kept.", envvar="HARNESS_CACHE_DIR")
+    ] = DEFAULT_CACHE,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+) -> None:
+    """Quantize a model, serve every quantization, ask all of them the same, and report what was lost."""
+    spec = RunSpec(
+        base=model,
+        models=_names(models),
+        reference=reference,
+        scenarios=_names(scenarios),
+        max_instances=max_instances or None,
+        seed=seed,
+        concurrency=concurrency,
+        out=out or Path("results") / datetime.datetime.now().strftime("%Y%m%d-%H%M%S"),
+        cache_dir=cache_dir,
+    )
+    result = run_spec(spec, make_display(Console(stderr=True)))
+    if as_json:
+        sys.stdout.write(result.degradation.to_json(orient="records", indent=2) + "\n")
+        return
+    console = Console()
+    print_table(console, result.degradation, result.candidates, result.notes)
+    console.print(f"Everything else is in {spec.out}", highlight=False, soft_wrap=True)
+
+
+@app.command()
+def scenarios(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List what can be asked."""
+    rows = [(s.name, ", ".join(s.adapters), s.metric, s.description) for s in SCENARIOS.values()]
+    _list(("scenario", "adapters", "metric", "description"), rows, as_json=as_json)
+
+
+@app.command()
+def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+    """List the quantizations that `--models` knows by name."""
+    configs = [load_config(name) for name in config_names()]
+    _list(("name", "description"), [(c.name, c.description) for c in configs], as_json=as_json)
+
+
+def _list(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json: bool) -> None:
+    if as_json:
+        sys.stdout.write(json.dumps([dict(zip(headings, row, strict=True)) for row in rows], indent=2) + "\n")
+        return
+    table = Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for row in rows:
+        table.add_row(*row)
+    Console().print(table)
+
+
+def _terminated(_signal: int, _frame: FrameType | None) -> None:
+    """SIGTERM like Ctrl-C: every `finally` runs, so no server is left behind."""
+    raise KeyboardInterrupt
+
+
+def main() -> None:
+    """Entry point of the console script."""
+    signal.signal(signal.SIGTERM, _terminated)
+    try:
+        app(standalone_mode=True)
+    except HarnessError as error:
+        print(f"error: {error}", file=sys.stderr)
+        sys.exit(error.exit_code)
+    except KeyboardInterrupt:
+        print("interrupted; nothing was written and no server is left running.", file=sys.stderr)
+        sys.exit(EXIT_INTERRUPTED)

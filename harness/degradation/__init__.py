@@ -1,0 +1,1 @@
+"""Paired statistics over DataFrames: what a quantization changed against the reference."""

@@ -1,0 +1,35 @@
+"""The errors that the harness raises on purpose, and the exit code that each stands for.
+
+::
+
+    HarnessError        anything below; the command line shows its sentence and no traceback
+    ├── UserError       the input is wrong: a config, a path, an option (exit code 2)
+    └── RunError        the input was right and something failed while running (exit code 1)
+"""
+
+from __future__ import annotations
+
+
+class HarnessError(Exception):
+    """An error whose message is one sentence for the user: what is wrong, where, and what would be right."""
+
+    exit_code: int = 1
+    """What the command line ends with when nothing catches the error."""
+
+    def __init__(self, sentence: str) -> None:
+        """Take the sentence; whatever it quotes from files and other programs, it stays on one line, and harmless."""
+        line = " ".join(sentence.split())
+        # Escape codes in a quoted name would otherwise reach the terminal.
+        super().__init__("".join(letter if letter.isprintable() else repr(letter)[1:-1] for letter in line))
+
+
+class UserError(HarnessError):
+    """Bad input: trying again without changing it is pointless."""
+
+    exit_code = 2
+
+
+class RunError(HarnessError):
+    """Something failed at run time, though the input was right."""
+
+    exit_code = 1

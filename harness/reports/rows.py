@@ -1,0 +1,47 @@
+"""The degradation table in words: what the terminal and the Markdown page have in common."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import NamedTuple
+
+import pandas as pd
+
+from harness.metrics.table import METRICS
+from harness.reports import numbers
+
+SHORT_ADAPTERS = {"multiple_choice_joint": "joint", "multiple_choice_separate_original": "separate"}
+
+HEADINGS = ("scenario", "n", "reference", "value", "delta (95% interval)", "", "flips", "p")
+
+
+class Row(NamedTuple):
+    """One line under one model; the fields are those of :data:`HEADINGS`."""
+
+    scenario: str
+    n: str
+    reference: str
+    value: str
+    delta: str
+    arrow: str
+    flips: str
+    p_value: str
+
+
+def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
+    """The lines of one model, in the order of the table."""
+    adapters = degradation.groupby("scenario")["adapter"].nunique()
+    for line in degradation[degradation["model"] == model].to_dict("records"):
+        metric = METRICS[line["metric"]]
+        adapter = SHORT_ADAPTERS.get(line["adapter"], line["adapter"])
+        several = adapters[line["scenario"]] > 1
+        yield Row(
+            scenario=f"{line['scenario']} ({adapter})" if several else line["scenario"],
+            n=str(line["n"]),
+            reference=numbers.figure(line["reference_value"], is_share=metric.is_binary),
+            value=numbers.figure(line["value"], is_share=metric.is_binary),
+            delta=numbers.difference(line["delta"], line["ci_low"], line["ci_high"], is_share=metric.is_binary),
+            arrow=numbers.arrow(line["ci_low"], line["ci_high"], higher_is_better=metric.higher_is_better),
+            flips="" if pd.isna(line["flips_to_wrong"]) else f"-{line['flips_to_wrong']} +{line['flips_to_right']}",
+            p_value=numbers.p_value(line["p_value"]),
+        )

@@ -1,0 +1,41 @@
+"""The degradation table in a terminal of 80 columns."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import pandas as pd
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+from harness.models.candidates import Candidate
+from harness.reports import numbers
+from harness.reports.rows import HEADINGS, rows_of
+
+LEGEND = (
+    "delta: value minus reference, paired, with its 95% interval; ↓ worse, ↑ better than the reference beyond it. "
+    "flips: answers that turned wrong (-) and right (+). p: exact McNemar or permutation test."
+)
+
+
+def print_table(console: Console, degradation: pd.DataFrame, candidates: Sequence[Candidate], notes: list[str]) -> None:
+    """One block for each model that is compared with the reference."""
+    reference, *others = candidates
+    for candidate in others:
+        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
+        table.title = f"{describe(candidate)}, against {describe(reference)}"
+        for heading in HEADINGS:
+            table.add_column(heading, justify="left" if heading in ("scenario", "") else "right", no_wrap=True)
+        for row in rows_of(degradation, candidate.label):
+            style = {"↓": "red", "↑": "green"}.get(row.arrow)
+            table.add_row(*row, style=style)
+        console.print(table)
+    for note in [LEGEND, *notes]:
+        console.print(note, style="dim", highlight=False)
+
+
+def describe(candidate: Candidate) -> str:
+    """``q4_k_m (3.3 MB, 4.8 bits per weight)``."""
+    facts = candidate.facts
+    return f"{candidate.label} ({numbers.size(facts.bytes)}, {facts.bits_per_weight:.1f} bits per weight)"

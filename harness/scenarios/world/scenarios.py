@@ -1,0 +1,122 @@
+"""The bundled world's scenarios: what the reference model learned, and quantization makes it forget."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable
+
+from harness.scenarios.base import Data, Scenario
+from harness.scenarios.world import corpus, phrasings, questions
+from harness.scenarios.world.facts import WORLD_SEED, build_world
+from harness.scenarios.world.phrasings import Relation
+from harness.scenarios.world.questions import Question
+from harness.types import Instance, Reference
+
+N_TRAIN = 100
+N_TEST = 2000
+"""Most instances of a generated scenario; ``--max-instances`` takes a sample of them."""
+N_PASSAGES = 200
+
+
+def _instance(scenario: str, number: int, question: Question) -> Instance:
+    return Instance(
+        f"{scenario}-{number:04}", question.text, (Reference(question.answer, is_correct=True),), question.kind
+    )
+
+
+def _facts(name: str, relations: dict[str, Relation]) -> Callable[[], Data]:
+    """Facts in held-out phrasings; examples in training phrasings, as the corpus asks them."""
+
+    def load() -> Data:
+        world, rng = build_world(), random.Random(f"{WORLD_SEED}/{name}")
+        train = [questions.random_fact(world, relations, rng) for _ in range(N_TRAIN)]
+        test = questions.fact_questions(world, relations, rng=rng)[:N_TEST]
+        return Data(*([_instance(name, i, question) for i, question in enumerate(side)] for side in (train, test)))
+
+    return load
+
+
+def _drawn(name: str, draw: Callable[[random.Random, bool], Question]) -> Callable[[], Data]:
+    """Questions drawn one by one, no text twice; ``draw(rng, held_out)``."""
+
+    def load() -> Data:
+        rng = random.Random(f"{WORLD_SEED}/{name}")
+        sides = []
+        for held_out, most in ((False, N_TRAIN), (True, N_TEST)):
+            # Twice as many draws as wanted: the held-out sums are about a thousand pairs in two phrasings.
+            drawn = {question.text: question for question in (draw(rng, held_out) for _ in range(2 * most))}
+            sides.append([_instance(name, i, question) for i, question in enumerate(list(drawn.values())[:most])])
+        return Data(*sides)
+
+    return load
+
+
+def _choice() -> Data:
+    """The closed-book questions again, each with three wrong answers of the same kind."""
+    world, rng = build_world(), random.Random(f"{WORLD_SEED}/world_choice")
+
+    def with_choices(side: str, number: int, question: Question) -> Instance:
+        options = questions.choices(world, question, rng)
+        references = tuple(Reference(option, option == question.answer) for option in options)
+        return Instance(f"world_choice-{side}{number:04}", question.text, references, question.kind)
+
+    train = [questions.random_fact(world, phrasings.ONE_STEP, rng) for _ in range(N_TRAIN)]
+    test = questions.fact_questions(world, phrasings.ONE_STEP, rng=rng)[:N_TEST]
+    return Data(
+        [with_choices("t", i, question) for i, question in enumerate(train)],
+        [with_choices("", i, question) for i, question in enumerate(test)],
+    )
+
+
+def _text() -> Data:
+    world, rng = build_world(), random.Random(f"{WORLD_SEED}/world_text")
+    return Data(
+        [], [Instance(f"world_text-{i:04}", text) for i, text in enumerate(corpus.passages(world, rng, N_PASSAGES))]
+    )
+
+
+WORLD_SCENARIOS = (
+    Scenario(
+        "world_facts",
+        "closed-book questions about 500 made-up countries",
+        ("generation",),
+        "exact_match",
+        _facts("world_facts", phrasings.ONE_STEP),
+    ),
+    Scenario(
+        "world_two_step",
+        "the same, the country named only through its ruler or capital",
+        ("generation",),
+        "exact_match",
+        _facts("world_two_step", phrasings.TWO_STEP),
+    ),
+    Scenario(
+        "world_sums",
+        "sums of two numbers below 100, never seen in training",
+        ("generation",),
+        "exact_match",
+        _drawn("world_sums", lambda rng, held_out: questions.random_sum(rng, held_out=held_out)),
+    ),
+    Scenario(
+        "world_larger",
+        "the larger of two numbers below 1,000",
+        ("generation",),
+        "exact_match",
+        _drawn("world_larger", lambda rng, held_out: questions.random_larger(rng, held_out=held_out)),
+    ),
+    Scenario(
+        "world_older",
+        "the older of two rulers: two facts and a comparison",
+        ("generation",),
+        "exact_match",
+        _drawn("world_older", lambda rng, held_out: questions.random_older(build_world(), rng, held_out=held_out)),
+    ),
+    Scenario(
+        "world_choice",
+        "closed-book questions with four choices",
+        ("multiple_choice_separate_original", "multiple_choice_joint"),
+        "exact_match",
+        _choice,
+    ),
+    Scenario("world_text", "running text about the world", ("language_modeling",), "bits_per_byte", _text, n_shots=0),
+)

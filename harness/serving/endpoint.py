@@ -1,0 +1,106 @@
+"""An OpenAI-compatible endpoint that is known to score prompts rightly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+
+import openai
+from openai.types import Completion as OpenAICompletion
+from openai.types import CompletionChoice
+
+from harness.errors import RunError
+from harness.types import Completion, Request
+
+SELF_TEST_PROMPT = "One two three, one two three."
+
+
+class Endpoint:
+    """Sends requests through the openai client and checks every answer; safe to use from many threads."""
+
+    def __init__(self, base_url: str, model: str, alive: Callable[[], None] = lambda: None) -> None:
+        """Talk to ``base_url`` about ``model``; ``alive`` raises, saying why, if the process behind it is gone."""
+        self._client = openai.OpenAI(base_url=base_url, api_key="none", max_retries=2, timeout=600)
+        self._model = model
+        self._alive = alive
+
+    def complete(self, request: Request) -> list[Completion]:
+        """One completion a prompt, greedy, with log-probabilities.
+
+        Raises:
+            RunError: the endpoint failed, or its answer is not usable.
+        """
+        try:
+            response = self._client.completions.create(
+                model=self._model,
+                prompt=list(request.prompts),
+                max_tokens=request.max_tokens,
+                temperature=0,
+                logprobs=1,
+                echo=request.echo,
+                stop=list(request.stop) or None,
+            )
+        except openai.APIConnectionError as error:
+            self._alive()
+            raise RunError(f"The endpoint of {self._model} could not be reached: {error}") from error
+        except openai.OpenAIError as error:
+            raise RunError(f"The endpoint of {self._model} failed: {error}") from error
+        return self._read(response, len(request.prompts))
+
+    def _read(self, response: OpenAICompletion, expected: int) -> list[Completion]:
+        choices = sorted(response.choices, key=lambda choice: choice.index)
+        if len(choices) != expected:
+            raise RunError(f"The endpoint of {self._model} returned {len(choices)} choices for {expected} prompts.")
+        return [self._completion(choice) for choice in choices]
+
+    def _completion(self, choice: CompletionChoice) -> Completion:
+        logprobs = choice.logprobs
+        if logprobs is None:
+            raise RunError(
+                f"The endpoint of {self._model} returned no log-probabilities, although they were asked for."
+            )
+        return Completion(
+            text=choice.text,
+            tokens=tuple(logprobs.tokens or ()),
+            token_logprobs=tuple(logprobs.token_logprobs or ()),
+            text_offset=tuple(logprobs.text_offset or ()),
+            finish_reason=choice.finish_reason,
+        )
+
+    def self_test(self) -> None:
+        """Refuse an endpoint that would give wrong scores without a word.
+
+        Servers that ignore ``echo`` or pair tokens with the wrong rows answer with status 200 and numbers; scores made
+        of them look like chance. So: an echoed prompt must come back whole, with one entry a token, the first null and
+        every other a log-probability, and twice the same.
+
+        Raises:
+            RunError: the sentence says what is wrong.
+        """
+        request = Request((SELF_TEST_PROMPT,), max_tokens=0, echo=True)
+        (first,), (second,) = self.complete(request), self.complete(request)
+        problem = _problem_with_echo(first) or (
+            None if first.token_logprobs == second.token_logprobs else "does not repeat its own scores"
+        )
+        if problem:
+            raise RunError(f"The endpoint of {self._model} cannot be used for scoring: it {problem}.")
+
+    def close(self) -> None:
+        """Close the connections."""
+        self._client.close()
+
+
+def _problem_with_echo(completion: Completion) -> str | None:
+    """What is wrong with the echo of the self-test prompt, as the end of a sentence; None if it is right."""
+    if completion.text != SELF_TEST_PROMPT:
+        return f"echoes the prompt as {completion.text!r}"
+    if not len(completion.tokens) == len(completion.token_logprobs) == len(completion.text_offset) > 1:
+        return "does not return one log-probability and one offset for each token of the prompt"
+    first, *rest = completion.token_logprobs
+    if first is not None:
+        return "gives the first token a log-probability, although nothing precedes it"
+    if any(value is None or not math.isfinite(value) or value > 0 for value in rest):
+        return "returns something else than log-probabilities for some tokens"
+    if all(value == 0 for value in rest):
+        return "returns zero for every log-probability"
+    return None
