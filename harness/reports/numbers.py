@@ -1,7 +1,7 @@
 """Figures as people read them. Pure functions; ``None`` and NaN become an empty string.
 
-Shares are shown with three decimals, their differences in percentage points with one; other metrics and their
-differences with four decimals. A difference always carries its sign.
+Values are shown with three decimals. Differences of shares are percentage points with one decimal, those of other
+metrics have four decimals; a difference always carries its sign.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ def size(n_bytes: int) -> str:
     return f"{value:.1f} GB"
 
 
-def figure(value: float, *, is_share: bool) -> str:
+def figure(value: float) -> str:
     """One value of a metric."""
-    return MISSING if math.isnan(value) else f"{value:.3f}" if is_share else f"{value:.4f}"
+    return MISSING if math.isnan(value) else f"{value:.3f}"
 
 
 def difference(delta: float, low: float, high: float, *, is_share: bool) -> str:

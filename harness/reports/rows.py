@@ -12,7 +12,7 @@ from harness.reports import numbers
 
 SHORT_ADAPTERS = {"multiple_choice_joint": "joint", "multiple_choice_separate_original": "separate"}
 
-HEADINGS = ("scenario", "n", "reference", "value", "delta (95% interval)", "", "flips", "p")
+HEADINGS = ("scenario", "n", "ref.", "value", "delta (95% interval)", "", "flips", "p")
 
 
 class Row(NamedTuple):
@@ -38,8 +38,8 @@ def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
         yield Row(
             scenario=f"{line['scenario']} ({adapter})" if several else line["scenario"],
             n=str(line["n"]),
-            reference=numbers.figure(line["reference_value"], is_share=metric.is_binary),
-            value=numbers.figure(line["value"], is_share=metric.is_binary),
+            reference=numbers.figure(line["reference_value"]),
+            value=numbers.figure(line["value"]),
             delta=numbers.difference(line["delta"], line["ci_low"], line["ci_high"], is_share=metric.is_binary),
             arrow=numbers.arrow(line["ci_low"], line["ci_high"], higher_is_better=metric.higher_is_better),
             flips="" if pd.isna(line["flips_to_wrong"]) else f"-{line['flips_to_wrong']} +{line['flips_to_right']}",

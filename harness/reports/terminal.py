@@ -15,7 +15,7 @@ from harness.reports.rows import HEADINGS, rows_of
 
 LEGEND = (
     "delta: value minus reference, paired, with its 95% interval; ↓ worse, ↑ better than the reference beyond it. "
-    "flips: answers that turned wrong (-) and right (+). p: exact McNemar or permutation test."
+    "flips: answers that turned wrong (-) and right (+)."
 )
 
 
@@ -23,19 +23,20 @@ def print_table(console: Console, degradation: pd.DataFrame, candidates: Sequenc
     """One block for each model that is compared with the reference."""
     reference, *others = candidates
     for candidate in others:
-        table = Table(box=box.SIMPLE_HEAD, pad_edge=False, padding=(0, 1, 0, 0), title_justify="left")
-        table.title = f"{describe(candidate)}, against {describe(reference)}"
-        for heading in HEADINGS:
+        console.print(f"\n{describe(candidate)}, against {describe(reference)}", style="bold", highlight=False)
+        table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+        for heading in HEADINGS[:-1]:  # p-values are in the files; the intervals say more, in less room
             table.add_column(heading, justify="left" if heading in ("scenario", "") else "right", no_wrap=True)
         for row in rows_of(degradation, candidate.label):
             style = {"↓": "red", "↑": "green"}.get(row.arrow)
-            table.add_row(*row, style=style)
+            table.add_row(*row[:-1], style=style)
         console.print(table)
+    console.print()
     for note in [LEGEND, *notes]:
         console.print(note, style="dim", highlight=False)
 
 
 def describe(candidate: Candidate) -> str:
-    """``q4_k_m (3.3 MB, 4.8 bits per weight)``."""
+    """``q4_k_m (3.3 MB, 4.8 bits a weight)``."""
     facts = candidate.facts
-    return f"{candidate.label} ({numbers.size(facts.bytes)}, {facts.bits_per_weight:.1f} bits per weight)"
+    return f"{candidate.label} ({numbers.size(facts.bytes)}, {facts.bits_per_weight:.1f} bits a weight)"

@@ -109,7 +109,7 @@ def main() -> None:
     """Command line."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--out", type=Path, required=True, help="directory of state and vocabulary")
-    parser.add_argument("--steps", type=int, default=11_500)
+    parser.add_argument("--steps", type=int, default=9_500)
     parser.add_argument("--stop-at", type=int, default=None, help="leave the schedule as it is, but stop at this step")
     args = parser.parse_args()
     args.out.mkdir(parents=True, exist_ok=True)
