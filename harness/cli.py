@@ -47,7 +47,10 @@ def run(
         typer.Option(help="What to compare: names of quantizations or paths of GGUF files.", envvar="HARNESS_MODELS"),
     ] = "q4_k_m,q8_0",
     model: Annotated[
-        Path, typer.Option(help="The base model, a GGUF in F16, BF16 or F32.", envvar="HARNESS_MODEL")
+        Path,
+        typer.Option(
+            help="The base model, a GGUF in F16, BF16 or F32.", envvar="HARNESS_MODEL", show_default="the bundled one"
+        ),
     ] = BUNDLED_MODEL,
     reference: Annotated[
         str | None,
@@ -57,7 +60,7 @@ def run(
     ] = None,
     scenarios: Annotated[
         str, typer.Option(help="Names of scenarios; `harness scenarios` lists them.", envvar="HARNESS_SCENARIOS")
-    ] = ",".join(SCENARIOS),
+    ] = "all",
     max_instances: Annotated[
         int, typer.Option(min=0, help="Instances a scenario, at most; 0 for all.", envvar="HARNESS_MAX_INSTANCES")
     ] = 400,
@@ -70,7 +73,10 @@ def run(
         int, typer.Option(min=1, max=128, help="Requests under way at once.", envvar="HARNESS_CONCURRENCY")
     ] = 16,
     cache_dir: Annotated[
-        Path, typer.Option(help="Where quantized files are kept.", envvar="HARNESS_CACHE_DIR")
+        Path,
+        typer.Option(
+            help="Where quantized files are kept.", envvar="HARNESS_CACHE_DIR", show_default="the user's cache folder"
+        ),
     ] = DEFAULT_CACHE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
 ) -> None:
@@ -79,7 +85,7 @@ def run(
         base=model,
         models=_names(models),
         reference=reference,
-        scenarios=_names(scenarios),
+        scenarios=tuple(SCENARIOS) if scenarios == "all" else _names(scenarios),
         max_instances=max_instances or None,
         seed=seed,
         concurrency=concurrency,
@@ -98,8 +104,8 @@ def run(
 @app.command()
 def scenarios(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
     """List what can be asked."""
-    rows = [(s.name, ", ".join(s.adapters), s.metric, s.description) for s in SCENARIOS.values()]
-    _list(("scenario", "adapters", "metric", "description"), rows, as_json=as_json)
+    rows = [(s.name, s.metric, ", ".join(s.adapters), s.description) for s in SCENARIOS.values()]
+    _list(("scenario", "metric", "adapters", "description"), rows, as_json=as_json)
 
 
 @app.command()
@@ -113,7 +119,9 @@ def _list(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json
     if as_json:
         sys.stdout.write(json.dumps([dict(zip(headings, row, strict=True)) for row in rows], indent=2) + "\n")
         return
-    table = Table(*headings, box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
+    for heading in headings:
+        table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*row)
     Console().print(table)

@@ -18,6 +18,7 @@ from harness.degradation.table import degradation_table
 from harness.display import Display
 from harness.execution.runner import run_task
 from harness.execution.tasks import Task, plan_tasks
+from harness.models.bundled import BUNDLED_MODEL
 from harness.models.candidates import Candidate, prepare
 from harness.reports.files import run_folder, write_run
 from harness.reports.markdown import markdown_report
@@ -46,7 +47,8 @@ class RunSpec:
 
     def command(self) -> str:
         """The command line that asks for this run again, into another folder."""
-        words = ["harness", "run", "--model", str(self.base), "--models", ",".join(self.models)]
+        words = ["harness", "run", "--models", ",".join(self.models)]
+        words += ["--model", str(self.base)] if self.base != BUNDLED_MODEL else []
         words += ["--reference", self.reference] if self.reference else []
         words += ["--scenarios", ",".join(self.scenarios), "--seed", str(self.seed)]
         words += ["--max-instances", str(self.max_instances or 0), "--concurrency", str(self.concurrency)]

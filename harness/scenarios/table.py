@@ -15,8 +15,10 @@ def find_scenarios(names: list[str]) -> list[Scenario]:
     """The scenarios of these names, in this order.
 
     Raises:
-        UserError: a name is unknown; the sentence offers the closest one.
+        UserError: a name is unknown, and the sentence offers the closest one; or there is none at all.
     """
+    if not names:
+        raise UserError("--scenarios names nothing; `harness scenarios` lists what there is.")
     for name in names:
         if name not in SCENARIOS:
             close = difflib.get_close_matches(name, SCENARIOS, 1)

@@ -20,7 +20,14 @@ class Endpoint:
 
     def __init__(self, base_url: str, model: str, alive: Callable[[], None] = lambda: None) -> None:
         """Talk to ``base_url`` about ``model``; ``alive`` raises, saying why, if the process behind it is gone."""
-        self._client = openai.OpenAI(base_url=base_url, api_key="none", max_retries=2, timeout=600)
+        self._client = openai.OpenAI(
+            base_url=base_url,
+            api_key="none",
+            max_retries=2,
+            timeout=600,
+            # Loopback needs no proxy, whatever the environment says.
+            http_client=openai.DefaultHttpxClient(trust_env=False),
+        )
         self._model = model
         self._alive = alive
 

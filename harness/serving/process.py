@@ -84,8 +84,7 @@ class ServerProcess:
 
     def check_alive(self) -> None:
         """Raise, with the server's own last words, if it is no longer running."""
-        assert self._process is not None
-        status = self._process.poll()
+        status = self._process.poll() if self._process else None
         if status is None:
             return
         if status == 2:

@@ -18,10 +18,12 @@ N_TEST = 2000
 N_PASSAGES = 200
 
 
-def _instance(scenario: str, number: int, question: Question) -> Instance:
-    return Instance(
-        f"{scenario}-{number:04}", question.text, (Reference(question.answer, is_correct=True),), question.kind
-    )
+def _instances(scenario: str, side: str, asked: list[Question]) -> list[Instance]:
+    """Open questions; those of the training side have a ``t`` in their ids."""
+    return [
+        Instance(f"{scenario}-{side}{number:04}", question.text, (Reference(question.answer, True),), question.kind)
+        for number, question in enumerate(asked)
+    ]
 
 
 def _facts(name: str, relations: dict[str, Relation]) -> Callable[[], Data]:
@@ -31,7 +33,7 @@ def _facts(name: str, relations: dict[str, Relation]) -> Callable[[], Data]:
         world, rng = build_world(), random.Random(f"{WORLD_SEED}/{name}")
         train = [questions.random_fact(world, relations, rng) for _ in range(N_TRAIN)]
         test = questions.fact_questions(world, relations, rng=rng)[:N_TEST]
-        return Data(*([_instance(name, i, question) for i, question in enumerate(side)] for side in (train, test)))
+        return Data(_instances(name, "t", train), _instances(name, "", test))
 
     return load
 
@@ -42,10 +44,10 @@ def _drawn(name: str, draw: Callable[[random.Random, bool], Question]) -> Callab
     def load() -> Data:
         rng = random.Random(f"{WORLD_SEED}/{name}")
         sides = []
-        for held_out, most in ((False, N_TRAIN), (True, N_TEST)):
+        for side, held_out, most in (("t", False, N_TRAIN), ("", True, N_TEST)):
             # Twice as many draws as wanted: the held-out sums are about a thousand pairs in two phrasings.
             drawn = {question.text: question for question in (draw(rng, held_out) for _ in range(2 * most))}
-            sides.append([_instance(name, i, question) for i, question in enumerate(list(drawn.values())[:most])])
+            sides.append(_instances(name, side, list(drawn.values())[:most]))
         return Data(*sides)
 
     return load
