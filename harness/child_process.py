@@ -15,8 +15,10 @@ def command(module: str) -> list[str]:
 def environment() -> dict[str, str]:
     """Our own environment, by which the child finds this very package from whatever folder it is started in."""
     root = str(Path(__file__).parents[1])
+    # A setting of somebody's own server must not reach the measured ones: no record would show it.
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith("QUANT_SERVER_")}
     return {
-        **os.environ,
+        **inherited,
         "PYTHONPATH": os.pathsep.join(filter(None, (root, os.environ.get("PYTHONPATH")))),
         "GGML_NO_BACKTRACE": "1",  # on abort, ggml would call a debugger
     }

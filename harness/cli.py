@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+import io
 import json
 import signal
 import sys
@@ -21,12 +22,14 @@ from harness.errors import HarnessError
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.config import config_names, load_config
 from harness.reports.terminal import print_table
-from harness.run import RunSpec
-from harness.run import run as run_spec
+from harness.run import run as run_job
+from harness.run_spec import RunSpec
 from harness.scenarios.table import SCENARIOS
 
 EXIT_INTERRUPTED = 130
 DEFAULT_CACHE = Path(platformdirs.user_cache_dir("quant-harness")) / "gguf"
+
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", envvar="HARNESS_JSON")]
 
 app = typer.Typer(
     help="Says, with evidence, what quantizing a language model costs.",
@@ -68,7 +71,7 @@ def run(
         Path | None,
         typer.Option(help="Folder for the results.", envvar="HARNESS_OUT", show_default="results/DATE-TIME"),
     ] = None,
-    seed: Annotated[int, typer.Option(help="Seed of every random choice.", envvar="HARNESS_SEED")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.", envvar="HARNESS_SEED")] = 0,
     concurrency: Annotated[
         int, typer.Option(min=1, max=128, help="Requests under way at once.", envvar="HARNESS_CONCURRENCY")
     ] = 16,
@@ -78,7 +81,7 @@ def run(
             help="Where quantized files are kept.", envvar="HARNESS_CACHE_DIR", show_default="the user's cache folder"
         ),
     ] = DEFAULT_CACHE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.", envvar="HARNESS_JSON")] = False,
 ) -> None:
     """Quantize a model, serve every quantization, ask all of them the same, and report what was lost."""
     spec = RunSpec(
@@ -92,24 +95,24 @@ def run(
         out=out or Path("results") / datetime.datetime.now().strftime("%Y%m%d-%H%M%S"),
         cache_dir=cache_dir,
     )
-    result = run_spec(spec, make_display(Console(stderr=True)))
+    result = run_job(spec, make_display(_console(stderr=True)))
     if as_json:
         sys.stdout.write(result.degradation.to_json(orient="records", indent=2) + "\n")
         return
-    console = Console()
+    console = _console()
     print_table(console, result.degradation, result.candidates, result.notes)
-    console.print(f"Everything else is in {spec.out}", highlight=False, soft_wrap=True)
+    console.print(f"Everything else is in {spec.out}", soft_wrap=True)
 
 
 @app.command()
-def scenarios(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def scenarios(as_json: AsJson = False) -> None:
     """List what can be asked."""
     rows = [(s.name, s.metric, ", ".join(s.adapters), s.description) for s in SCENARIOS.values()]
     _list(("scenario", "metric", "adapters", "description"), rows, as_json=as_json)
 
 
 @app.command()
-def models(as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False) -> None:
+def models(as_json: AsJson = False) -> None:
     """List the quantizations that `--models` knows by name."""
     configs = [load_config(name) for name in config_names()]
     _list(("name", "description"), [(c.name, c.description) for c in configs], as_json=as_json)
@@ -124,22 +127,32 @@ def _list(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json
         table.add_column(heading, overflow="fold")
     for row in rows:
         table.add_row(*row)
-    Console().print(table)
+    _console().print(table)
+
+
+def _console(*, stderr: bool = False) -> Console:
+    """A console that prints names as they are: brackets and colons in a file's name are no markup."""
+    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:
-    """SIGTERM like Ctrl-C: every `finally` runs, so no server is left behind."""
+    """SIGTERM and a closed terminal like Ctrl-C: every `finally` runs, so nothing is left behind."""
     raise KeyboardInterrupt
 
 
 def main() -> None:
     """Entry point of the console script."""
-    signal.signal(signal.SIGTERM, _terminated)
+    for name in ("SIGTERM", "SIGHUP"):
+        signal.signal(getattr(signal, name), _terminated)
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(errors="replace")  # an arrow that the terminal cannot show is no reason to fail
     try:
-        app(standalone_mode=True)
+        app()
     except HarnessError as error:
         print(f"error: {error}", file=sys.stderr)
         sys.exit(error.exit_code)
-    except KeyboardInterrupt:
-        print("interrupted; nothing was written and no server is left running.", file=sys.stderr)
-        sys.exit(EXIT_INTERRUPTED)
+    except SystemExit as end:
+        # typer makes this of Ctrl-C, without a word.
+        if end.code == EXIT_INTERRUPTED:
+            print("interrupted; nothing was written and no server is left running.", file=sys.stderr)
+        raise

@@ -3,56 +3,30 @@
 from __future__ import annotations
 
 import datetime
-import importlib.metadata
-import platform
-import shlex
-from dataclasses import asdict, dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 
 from harness.child_process import usable_cores
 from harness.degradation.chance import tasks_at_chance
 from harness.degradation.table import degradation_table
 from harness.display import Display
+from harness.errors import UserError
+from harness.execution.records import SCHEMA
 from harness.execution.runner import run_task
 from harness.execution.tasks import Task, plan_tasks
-from harness.models.bundled import BUNDLED_MODEL
 from harness.models.candidates import Candidate, prepare
 from harness.reports.files import run_folder, write_run
 from harness.reports.markdown import markdown_report
+from harness.run_spec import RunSpec, run_record
 from harness.scenarios.table import find_scenarios
-from harness.scenarios.world.facts import WORLD_SEED
 from harness.serving.endpoint import Endpoint
 from harness.serving.process import ServerProcess
-
-SCHEMA_VERSION = 1
-PACKAGES = ("llama-cpp-python", "numpy", "openai", "pandas", "quant-harness", "scipy", "statsmodels")
-
-
-@dataclass(frozen=True, slots=True)
-class RunSpec:
-    """Everything that decides what a run will find."""
-
-    base: Path
-    models: tuple[str, ...]
-    reference: str | None
-    scenarios: tuple[str, ...]
-    max_instances: int | None
-    seed: int
-    concurrency: int
-    out: Path
-    cache_dir: Path
-
-    def command(self) -> str:
-        """The command line that asks for this run again, into another folder."""
-        words = ["harness", "run", "--models", ",".join(self.models)]
-        words += ["--model", str(self.base)] if self.base != BUNDLED_MODEL else []
-        words += ["--reference", self.reference] if self.reference else []
-        words += ["--scenarios", ",".join(self.scenarios), "--seed", str(self.seed)]
-        words += ["--max-instances", str(self.max_instances or 0), "--concurrency", str(self.concurrency)]
-        return shlex.join(words)
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,13 +43,13 @@ def run(spec: RunSpec, display: Display) -> RunResult:
     """Do the whole job.
 
     Raises:
-        UserError: something in the specification is wrong; nothing was started or written.
+        UserError: something in the specification is wrong, or a model cannot be served; nothing was asked or written.
         RunError: a server or an answer failed; no server is left running and no folder half-written.
     """
     started = datetime.datetime.now(datetime.UTC)
-    scenarios = find_scenarios(list(spec.scenarios))
+    tasks = plan_tasks(find_scenarios(list(spec.scenarios)), max_instances=spec.max_instances, seed=spec.seed)
     with run_folder(spec.out) as folder:
-        candidates = prepare(
+        candidates, notes = prepare(
             spec.base,
             list(spec.models),
             spec.reference,
@@ -83,81 +57,75 @@ def run(spec: RunSpec, display: Display) -> RunResult:
             threads=usable_cores(),
             say=display.say,
         )
-        tasks = plan_tasks(scenarios, max_instances=spec.max_instances, seed=spec.seed)
+        tasks, more = _try_all(candidates, tasks, spec.concurrency, folder, display)
         rows: list[dict[str, Any]] = []
         with display.running(len(candidates) * sum(len(task.instances) for task in tasks)):
             for candidate in candidates:
                 rows += _ask_all(candidate, tasks, spec.concurrency, folder, display)
-        instances = pd.DataFrame(rows).astype({"correct": "boolean"})
+        instances = pa.Table.from_pylist(rows, SCHEMA)
+        frame = instances.to_pandas().astype({"correct": "boolean"})
         reference = candidates[0].label
-        degradation = degradation_table(instances, reference, seed=spec.seed)
-        notes = [candidate.note for candidate in candidates if candidate.note] + tasks_at_chance(instances, reference)
+        degradation = degradation_table(frame, reference, seed=spec.seed)
+        guess_rates = {task.scenario.name: task.scenario.guess_rate for task in tasks}
+        notes = [*notes, *more, *tasks_at_chance(frame, reference, guess_rates)]
         report = markdown_report(degradation, candidates, notes, spec.command())
-        write_run(folder, instances, degradation, _record(spec, candidates, tasks, notes, started), report)
-    return RunResult(candidates, instances, degradation, notes)
+        write_run(folder, instances, degradation, run_record(spec, candidates, tasks, notes, started), report)
+    return RunResult(candidates, frame, degradation, notes)
+
+
+@contextmanager
+def _serving(candidate: Candidate, concurrency: int, folder: Path, display: Display) -> Iterator[Endpoint]:
+    """A server of its own for one model, and the endpoint in front of it, found fit for scoring."""
+    label = candidate.label
+    display.say(f"{label}: starting its server")
+    log = folder / f"server-{label}.log"
+    with (
+        ServerProcess(candidate.facts.path, label, candidate.serve, log, slots=concurrency) as server,
+        Endpoint(server.base_url, label, alive=server.check_alive) as endpoint,
+    ):
+        endpoint.self_test()
+        yield endpoint
+
+
+def _try_all(
+    candidates: list[Candidate], tasks: list[Task], concurrency: int, folder: Path, display: Display
+) -> tuple[list[Task], list[str]]:
+    """Start every model once before the first question: hours of answers are not lost to the last one's bad file.
+
+    Returns:
+        The tasks as they fit all models' contexts, and a sentence on each one that had to change.
+    """
+    fitted: dict[str, Task | None] = {task.label: task for task in tasks}
+    for candidate in candidates:
+        with _serving(candidate, concurrency, folder, display) as endpoint:
+            fitted = {label: task and task.fitted(endpoint.fits) for label, task in fitted.items()}
+    notes: list[str] = []
+    for task in tasks:
+        left = fitted[task.label]
+        if left is None:
+            notes.append(f"{task.label}: left out, because its questions do not fit the context of every model.")
+        elif len(left.examples) < len(task.examples):
+            notes.append(
+                f"{task.label}: asked after {len(left.examples)} examples instead of {len(task.examples)}, "
+                "because more do not fit the context of every model."
+            )
+    remaining = [task for task in fitted.values() if task]
+    if not remaining:
+        raise UserError("--scenarios: no question of these scenarios fits the context of every model; choose others.")
+    return remaining, notes
 
 
 def _ask_all(
     candidate: Candidate, tasks: list[Task], concurrency: int, folder: Path, display: Display
 ) -> list[dict[str, Any]]:
-    """All tasks, put to one model on a server of its own."""
+    """All tasks, put to one model."""
     label = candidate.label
-    log = folder / f"server-{label}.log"
     rows: list[dict[str, Any]] = []
-    display.say(f"{label}: starting its server")
-    with ServerProcess(candidate.facts.path, label, candidate.serve, log, slots=concurrency) as server:
-        endpoint = Endpoint(server.base_url, label, alive=server.check_alive)
-        endpoint.self_test()
+    with _serving(candidate, concurrency, folder, display) as endpoint:
         for task in tasks:
             display.say(f"{label}: {task.label}")
             new = run_task(endpoint, label, task, concurrency=concurrency, tick=display.tick)
             mean = sum(row["value"] for row in new) / len(new)
             display.finished(f"{label}: {task.label}, {task.metric.name} {mean:.3f} over {len(new)}")
             rows += new
-        endpoint.close()
     return rows
-
-
-def _record(
-    spec: RunSpec, candidates: list[Candidate], tasks: list[Task], notes: list[str], started: datetime.datetime
-) -> dict[str, Any]:
-    """``run.json``: what was run, with what, on what."""
-    return {
-        "schema_version": SCHEMA_VERSION,
-        "command": spec.command(),
-        "spec": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(spec).items()},
-        "seeds": {"run": spec.seed, "world": WORLD_SEED},
-        "started": started.isoformat(timespec="seconds"),
-        "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
-        "versions": {"python": platform.python_version()}
-        | {name: importlib.metadata.version(name) for name in PACKAGES},
-        "machine": {"system": platform.system(), "machine": platform.machine(), "cores": usable_cores()},
-        "models": [_record_of_model(candidate) for candidate in candidates],
-        "tasks": [
-            {
-                "scenario": task.scenario.name,
-                "adapter": task.adapter_name,
-                "metric": task.metric.name,
-                "instances": len(task.instances),
-                "examples": [example.id for example in task.examples],
-            }
-            for task in tasks
-        ],
-        "notes": notes,
-    }
-
-
-def _record_of_model(candidate: Candidate) -> dict[str, Any]:
-    facts, config = candidate.facts, candidate.config
-    return {
-        "label": candidate.label,
-        "file": facts.path.name,
-        "sha256": facts.sha256,
-        "bytes": facts.bytes,
-        "parameters": facts.parameters,
-        "bits_per_weight": facts.bits_per_weight,
-        "tensor_types": facts.tensor_types,
-        "quantize": config.quantize.model_dump(mode="json") if config and config.quantize else None,
-        "serve": candidate.serve.model_dump(mode="json"),
-        "note": candidate.note,
-    }

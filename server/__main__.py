@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import signal
@@ -21,6 +22,8 @@ from server.gguf_check import BadGguf, check_gguf
 from server.settings import Settings
 
 EXIT_USAGE = 2
+DRAIN_SECONDS = 3
+"""How long requests in flight may take to finish once the server is told to stop."""
 
 
 def main() -> int:
@@ -36,7 +39,7 @@ def main() -> int:
         option = ".".join(map(str, problem["loc"])).replace("_", "-")
         return _refuse(f"{option}: {problem['msg']}; see --help.")
     except SettingsError as error:
-        return _refuse(f"{error}; see --help.")
+        return _refuse(f"{str(error).removeprefix('error parsing CLI: ')}; see --help.")
     logging.basicConfig(level=settings.log_level.upper(), format="%(levelname)s %(name)s: %(message)s")
     if settings.exit_with_stdin:
         threading.Thread(target=_stop_when_stdin_closes, name="lifeline", daemon=True).start()
@@ -44,15 +47,18 @@ def main() -> int:
         check_gguf(settings.model)
         listener = _listen(settings)
         engine = Engine(settings)
-    except (BadGguf, LlamaError) as error:
+    except (BadGguf, LlamaError, _CannotListen) as error:
         return _refuse(str(error))
-    except OSError as error:
-        return _refuse(f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another --port.")
     model_id = settings.alias or settings.model.stem
     host, port = listener.getsockname()[:2]
-    print(f"serving {model_id} at http://{host}:{port}/v1", flush=True)
+    print(f"serving {model_id} at http://{f'[{host}]' if ':' in host else host}:{port}/v1", flush=True)
     server = uvicorn.Server(
-        uvicorn.Config(create_app(engine, model_id), log_level=settings.log_level, access_log=False)
+        uvicorn.Config(
+            create_app(engine, model_id),
+            log_level=settings.log_level,
+            access_log=False,
+            timeout_graceful_shutdown=DRAIN_SECONDS,
+        )
     )
 
     def stop(_signal: int, _frame: FrameType | None) -> None:
@@ -66,19 +72,34 @@ def main() -> int:
     return 0
 
 
+class _CannotListen(Exception):
+    """The address cannot be had; the message is one sentence."""
+
+
 def _listen(settings: Settings) -> socket.socket:
     """The socket to serve on: inherited, or bound here, before the model is loaded: a taken port fails at once."""
     if settings.fd is not None:
         return socket.socket(fileno=settings.fd)
-    listener = socket.socket(socket.AF_INET6 if ":" in settings.host else socket.AF_INET)
+    family = socket.AF_INET6 if ":" in settings.host else socket.AF_INET
+    # asyncio turns Nagle's algorithm off only where the protocol is named; with it, every answer waits 40 ms.
+    listener = socket.socket(family, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    listener.bind((settings.host, settings.port))
+    try:
+        listener.bind((settings.host, settings.port))
+    except OSError as error:
+        listener.close()
+        raise _CannotListen(
+            f"cannot listen on {settings.host}:{settings.port}: {error.strerror}; choose another --host or --port."
+        ) from error
     return listener
 
 
 def _stop_when_stdin_closes() -> None:
     """A supervisor that dies, however it dies, closes our standard input: no server outlives its harness."""
-    sys.stdin.buffer.read()
+    with contextlib.suppress(OSError):  # there was none
+        # Not sys.stdin: Python aborts at its end where a thread still waits in there.
+        while os.read(0, 4096):
+            pass
     os.kill(os.getpid(), signal.SIGTERM)
 
 

@@ -18,7 +18,7 @@ from server.api import completions, models, operations
 from server.api.state import Served
 from server.engine.engine import Engine
 from server.engine.llama import VERSION
-from server.protocol.errors import ApiError, InvalidRequest
+from server.protocol.errors import ApiError, InvalidRequest, Overloaded
 
 logger = logging.getLogger("server")
 
@@ -37,18 +37,22 @@ def create_app(engine: Engine, model_id: str) -> FastAPI:
     app.add_exception_handler(ApiError, _api_error)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
-    app.add_exception_handler(Exception, _unforeseen)
     return app
 
 
 async def _with_request_id(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-    response = await call_next(request)
+    try:
+        response = await call_next(request)
+    except Exception:  # a defect of ours: the details go to the log, not to the client
+        logger.exception("%s %s failed", request.method, request.url.path)
+        response = _write(ApiError("The server failed on this request; its log says why."))
     response.headers["x-request-id"] = f"req-{secrets.token_hex(12)}"
     return response
 
 
 def _write(error: ApiError) -> JSONResponse:
-    return JSONResponse(error.body().model_dump(), status_code=error.status)
+    headers = {"retry-after": "1"} if isinstance(error, Overloaded) else None
+    return JSONResponse(error.body().model_dump(), status_code=error.status, headers=headers)
 
 
 async def _api_error(_request: Request, error: Exception) -> Response:
@@ -75,16 +79,12 @@ def _explain(problem: dict[str, Any]) -> InvalidRequest:
 
 
 async def _http_error(_request: Request, error: Exception) -> Response:
-    """Unknown routes and methods."""
+    """Unknown routes and methods, and bodies that cannot even be decoded."""
     assert isinstance(error, HTTPException)
+    if error.status_code == HTTPStatus.BAD_REQUEST:
+        return _write(InvalidRequest("The request body is not valid JSON."))
     answer = InvalidRequest(
         f"{HTTPStatus(error.status_code).phrase}: see docs/server.md for the routes of this server."
     )
     answer.status = error.status_code
     return _write(answer)
-
-
-async def _unforeseen(request: Request, error: Exception) -> Response:
-    """A defect of ours: the details go to the log, not to the client."""
-    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
-    return _write(ApiError("The server failed on this request; its log says why."))

@@ -28,13 +28,13 @@ class BadGguf(Exception):
 
 def check_gguf(path: Path) -> None:
     """Raise :class:`BadGguf` unless the file is a whole, well-formed GGUF."""
-    if not path.exists():
-        raise BadGguf(f"{path}: there is no such file.")
-    if not path.is_file():
-        raise BadGguf(f"{path} is not a file; give the path of one GGUF.")
     try:
+        if path.exists() and not path.is_file():
+            raise BadGguf(f"{path} is not a file; give the path of one GGUF.")
         with path.open("rb") as file:
             _Checker(file, path.stat().st_size).check()
+    except FileNotFoundError:
+        raise BadGguf(f"{path}: there is no such file.") from None
     except OSError as error:
         raise BadGguf(f"{path} cannot be read: {error.strerror}.") from error
     except _Problem as problem:

@@ -21,6 +21,7 @@ class Settings(BaseSettings):
         cli_prog_name="python -m server",
         cli_hide_none_type=True,
         cli_avoid_json=True,
+        cli_exit_on_error=False,
     )
 
     model: CliPositionalArg[Path] = Field(description="GGUF file to serve")

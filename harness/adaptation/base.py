@@ -1,4 +1,4 @@
-"""What an adapter is, and the layout that all of them share."""
+"""What an adapter is."""
 
 from __future__ import annotations
 
@@ -18,13 +18,3 @@ class Adapter(Protocol):
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:
         """The answer in the completions, one for each prompt of the request."""
         ...
-
-
-def question(text: str) -> str:
-    """A question up to the point where its answer is to follow, after HELM's default layout."""
-    return f"Question: {text}\nAnswer:"
-
-
-def with_examples(solved: list[str], asked: str) -> str:
-    """Solved questions, an empty line after each, and then the one that is asked."""
-    return "".join(f"{example}\n\n" for example in solved) + asked

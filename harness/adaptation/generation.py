@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.adaptation.base import question, with_examples
+from harness.layout import question, with_examples
 from harness.scenarios.base import Scenario
 from harness.types import Answer, Completion, Instance, Request
 

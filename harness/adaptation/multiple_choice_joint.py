@@ -2,23 +2,17 @@
 
 from __future__ import annotations
 
-import string
-
-from harness.adaptation.base import question, with_examples
+from harness.layout import LETTERS, lettered, with_examples
 from harness.scenarios.base import Scenario
 from harness.types import Answer, Completion, Instance, Request
 
 
-def _with_letters(instance: Instance) -> str:
-    lines = (
-        f"\n{letter}. {reference.text}"
-        for letter, reference in zip(string.ascii_uppercase, instance.references, strict=False)
-    )
-    return question(instance.input + "".join(lines))
+def _asked(instance: Instance) -> str:
+    return lettered(instance.input, [reference.text for reference in instance.references])
 
 
 def _gold_letter(instance: Instance) -> str:
-    return string.ascii_uppercase[next(i for i, reference in enumerate(instance.references) if reference.is_correct)]
+    return LETTERS[next(i for i, reference in enumerate(instance.references) if reference.is_correct)]
 
 
 class MultipleChoiceJoint:
@@ -26,14 +20,14 @@ class MultipleChoiceJoint:
 
     def adapt(self, instance: Instance, examples: list[Instance], scenario: Scenario) -> Request:  # noqa: ARG002
         """The question with its lettered choices, after solved examples of the same form."""
-        solved = [f"{_with_letters(example)} {_gold_letter(example)}" for example in examples]
-        return Request((with_examples(solved, _with_letters(instance)),), max_tokens=5, stop=("\n",))
+        solved = [f"{_asked(example)} {_gold_letter(example)}" for example in examples]
+        return Request((with_examples(solved, _asked(instance)),), max_tokens=5, stop=("\n",))
 
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:
         """The choice whose letter was given. Anything else is kept as it is and marked invalid: it is simply wrong."""
         (completion,) = completions
         given = completion.text.strip()
-        letters = string.ascii_uppercase[: len(instance.references)]
+        letters = LETTERS[: len(instance.references)]
         valid = len(given) == 1 and given in letters
         logprobs = tuple(value for value in completion.token_logprobs if value is not None)
         return Answer(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import math
 
-from harness.adaptation.base import question, with_examples
 from harness.errors import RunError
+from harness.layout import question, with_examples
 from harness.scenarios.base import Scenario
 from harness.types import Answer, Completion, Instance, Request
 

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from harness.degradation.binary import CONFIDENCE
 
 
-def tasks_at_chance(instances: pd.DataFrame, reference: str) -> list[str]:
-    """One sentence for each multiple-choice task whose Wilson interval for the reference includes guessing."""
+def tasks_at_chance(instances: pd.DataFrame, reference: str, guess_rates: Mapping[str, float]) -> list[str]:
+    """One sentence for each right-or-wrong task on which the reference is not shown to do better than guessing.
+
+    Args:
+        instances: as for :func:`~harness.degradation.table.degradation_table`.
+        reference: label of the reference.
+        guess_rates: share of right answers that guessing gives, by scenario.
+    """
     found: list[str] = []
-    asked = instances[(instances["model"] == reference) & (instances["choices"].map(len) > 1)]
+    asked = instances[(instances["model"] == reference) & instances["correct"].notna()]
     for (scenario, adapter), of_task in asked.groupby(["scenario", "adapter"], sort=False):
-        chance = float((1 / of_task["choices"].map(len)).mean())
+        chance = guess_rates[str(scenario)]
         right, n = int(of_task["correct"].sum()), len(of_task)
-        low, high = proportion_confint(right, n, alpha=1 - CONFIDENCE, method="wilson")
-        if low <= chance <= high:
+        low, _ = proportion_confint(right, n, alpha=1 - CONFIDENCE, method="wilson")
+        if low <= chance:
             found.append(
-                f"{scenario} ({adapter}): the reference is no better than chance ({right / n:.3f} of {chance:.3f}), "
-                "so this task says nothing about quantization."
+                f"{scenario} ({adapter}): the reference does no better than guessing ({right / n:.3f} against "
+                f"{chance:.3f}), so this task says nothing about quantization."
             )
     return found

@@ -67,7 +67,8 @@ def _paired(base: pd.DataFrame, other: pd.DataFrame, model: str, task: str) -> p
     if base.index.has_duplicates or other.index.has_duplicates:
         raise RunError(f"{task}: an instance of {model} or the reference is there twice; run them again.")
     columns = ["value", "correct"]
-    return base[columns].join(other[columns], lsuffix="_reference", rsuffix="_candidate")
+    paired = base[columns].add_suffix("_reference").join(other[columns].add_suffix("_candidate"))
+    return paired.sort_index()  # resampling goes by position: the order of the rows must not decide the interval
 
 
 def _compare(paired: pd.DataFrame, seed: int, *, is_reference: bool) -> dict[str, object]:

@@ -7,6 +7,7 @@ from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import Any
 
 from harness.errors import RunError
+from harness.execution.records import record
 from harness.execution.tasks import Task
 from harness.serving.endpoint import Endpoint
 from harness.types import Instance
@@ -51,24 +52,4 @@ def _ask(endpoint: Endpoint, model: str, task: Task, instance: Instance) -> dict
     request = task.request(instance)
     completions = endpoint.complete(request)
     answer = task.adapter.read(instance, request, completions)
-    value = task.metric.judge(instance, answer)
-    return {
-        "model": model,
-        "scenario": task.scenario.name,
-        "adapter": task.adapter_name,
-        "instance_id": instance.id,
-        "kind": instance.kind,
-        "metric": task.metric.name,
-        "value": value,
-        "correct": bool(value) if task.metric.is_binary else None,
-        "valid": answer.valid,
-        "answer": answer.text,
-        "gold": instance.gold,
-        "prompt": answer.prompt,
-        "logprob": answer.logprob,
-        "n_bytes": answer.n_bytes,
-        "token_logprobs": list(answer.token_logprobs),
-        "choices": [reference.text for reference in instance.references] if len(instance.references) > 1 else [],
-        "choice_logprobs": list(answer.choice_logprobs),
-        "finish_reason": completions[0].finish_reason,
-    }
+    return record(model, task, instance, answer, completions)

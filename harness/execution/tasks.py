@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import dataclasses
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from harness.adaptation.base import Adapter
@@ -11,6 +13,9 @@ from harness.metrics.base import Metric
 from harness.metrics.table import METRICS
 from harness.scenarios.base import Scenario
 from harness.types import Instance, Request
+
+N_LONGEST = 4
+"""How many of the longest prompts are tried for size; length in characters is not quite length in tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +37,18 @@ class Task:
     def request(self, instance: Instance) -> Request:
         """The request that asks one instance."""
         return self.adapter.adapt(instance, list(self.examples), self.scenario)
+
+    def fitted(self, fits: Callable[[Request], bool]) -> Task | None:
+        """The task with as many of its examples as leave room for every question; None where none is enough.
+
+        Examples are dropped for all instances alike, so that all are asked in the same way.
+        """
+        by_length = sorted(self.instances, key=lambda instance: -max(map(len, self.request(instance).prompts)))
+        for count in range(len(self.examples), -1, -1):
+            shorter = dataclasses.replace(self, examples=self.examples[:count])
+            if all(fits(shorter.request(instance)) for instance in by_length[:N_LONGEST]):
+                return shorter
+        return None
 
 
 def plan_tasks(scenarios: list[Scenario], *, max_instances: int | None, seed: int) -> list[Task]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -28,7 +29,7 @@ class Candidate:
 
 def prepare(
     base: Path, models: list[str], reference: str | None, *, cache_dir: Path, threads: int, say: Callable[[str], None]
-) -> list[Candidate]:
+) -> tuple[list[Candidate], list[str]]:
     """Quantize what has to be quantized.
 
     Args:
@@ -40,43 +41,59 @@ def prepare(
         say: told what is being done, in a few words.
 
     Returns:
-        The reference first, then the others in the order given.
+        The reference first, then the others in the order given; and sentences that a reader must know.
 
     Raises:
         UserError: a file or config is not usable, or nothing is left to compare.
         RunError: quantizing failed.
     """
     facts = read_facts(base)
-    # All configs are read before the first file is made: a wrong name is told at once.
-    named = [(name, None if _is_gguf(name) else load_config(name)) for name in dict.fromkeys(models)]
-    chosen = None if reference is None or _is_gguf(reference) else load_config(reference)
+    # Everything is read before the first file is made: a wrong name is told at once.
+    named = [_read(name) for name in dict.fromkeys(models)]
+    chosen = Candidate(_label_of_base(facts), facts, ServeConfig()) if reference is None else _read(reference)
+    labels = [_label(chosen), *(_label(one) for one in named)]
+    twice = next((label for label in labels[1:] if labels[1:].count(label) > 1), None)
+    if twice:
+        raise UserError(f"two different models would be called '{twice}'; rename one of the files.")
 
-    def make(name: str, config: QuantConfig | None) -> Candidate:
-        if config is None:
-            return _given(Path(name))
-        say(f"quantizing to {config.name}")
-        path = quantize(facts, config, cache_dir, threads)
+    def make(config: Candidate | QuantConfig) -> Candidate:
+        if isinstance(config, Candidate):
+            return config
+        path = quantize(facts, config, cache_dir, threads, say)
         made = facts if path == facts.path else read_facts(path)
         return Candidate(config.name, made, config.serve, config, fallbacks(made, config))
 
-    first = Candidate(_label_of_base(facts), facts, ServeConfig()) if reference is None else make(reference, chosen)
-    others = [made for name, config in named if not _same(made := make(name, config), first)]
+    first = make(chosen)
+    made = [make(one) for one in named]
+    others = [candidate for candidate in made if not _same(candidate, first)]
     if not others:
+        raise UserError(f"--models names nothing but the reference ({first.label}) itself; name something else too.")
+    clash = next((candidate for candidate in others if candidate.label == first.label), None)
+    if clash:
         raise UserError(
-            f"--models names nothing but the reference ({first.label}) itself; name something to compare it with."
+            f"the reference and another model would both be called '{clash.label}'; rename one of the files."
         )
-    labels = [candidate.label for candidate in (first, *others)]
-    twice = next((label for label in labels if labels.count(label) > 1), None)
-    if twice:
-        raise UserError(f"two different models would be called '{twice}'; rename one of the files.")
-    return [first, *others]
+    left_out = [f"{c.label} is the reference itself and is not compared." for c in made if _same(c, first)]
+    return [first, *others], [*left_out, *(candidate.note for candidate in (first, *others) if candidate.note)]
+
+
+def _label(one: Candidate | QuantConfig) -> str:
+    return one.label if isinstance(one, Candidate) else one.name
 
 
 def _is_gguf(name: str) -> bool:
-    return name.lower().endswith(".gguf") or (Path(name).is_file() and not name.lower().endswith((".yaml", ".yml")))
+    if name.lower().endswith((".gguf", ".yaml", ".yml")):
+        return name.lower().endswith(".gguf")
+    with suppress(OSError):  # a name too long for a path, say
+        return Path(name).is_file()
+    return False
 
 
-def _given(path: Path) -> Candidate:
+def _read(name: str) -> Candidate | QuantConfig:
+    """A file that is there already, or how to make one."""
+    if not _is_gguf(name):
+        return load_config(name)
+    path = Path(name)
     return Candidate(path.name.removesuffix(".gguf"), read_facts(path), ServeConfig())
 
 

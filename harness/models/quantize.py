@@ -14,6 +14,7 @@ import re
 import signal
 import subprocess
 import uuid
+from collections.abc import Callable
 from pathlib import Path
 
 from harness.child_process import command, environment
@@ -30,8 +31,13 @@ COMMAND = command("harness.models.quantize_child")
 _EMBEDDING, _OUTPUT = "token_embd.weight", "output.weight"
 
 
-def quantize(source: GgufFacts, config: QuantConfig, cache_dir: Path, threads: int) -> Path:
-    """Path of the model as the config wants it: the source itself, a file from the cache, or one made now."""
+def quantize(
+    source: GgufFacts, config: QuantConfig, cache_dir: Path, threads: int, say: Callable[[str], None] = lambda _: None
+) -> Path:
+    """Path of the model as the config wants it: the source itself, a file from the cache, or one made now.
+
+    ``say`` is told, in a few words, when one is being made.
+    """
     section = config.quantize
     if section is None or _is_so_already(source, section):
         return source.path
@@ -44,6 +50,7 @@ def quantize(source: GgufFacts, config: QuantConfig, cache_dir: Path, threads: i
         cache_dir.mkdir(parents=True, exist_ok=True)
     except OSError as error:
         raise UserError(f"{cache_dir} cannot hold quantized models: {error.strerror}; give another folder.") from error
+    say(f"quantizing to {config.name}")
     # A name of its own, since another run may be making the same file at this moment.
     partial = target.with_name(f".{target.name}.{uuid.uuid4().hex}.partial")
     try:

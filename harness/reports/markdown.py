@@ -8,8 +8,7 @@ import pandas as pd
 
 from harness.models.candidates import Candidate
 from harness.reports import numbers
-from harness.reports.rows import HEADINGS, rows_of
-from harness.reports.terminal import LEGEND
+from harness.reports.rows import HEADINGS, LEGEND, rows_of
 
 
 def markdown_report(degradation: pd.DataFrame, candidates: Sequence[Candidate], notes: list[str], command: str) -> str:

@@ -14,6 +14,11 @@ SHORT_ADAPTERS = {"multiple_choice_joint": "joint", "multiple_choice_separate_or
 
 HEADINGS = ("scenario", "n", "ref.", "value", "delta (95% interval)", "", "flips", "p")
 
+LEGEND = (
+    "delta: value minus reference, paired, with its 95% interval; ↓ worse, ↑ better than the reference beyond it. "
+    "flips: answers that turned wrong (-) and right (+)."
+)
+
 
 class Row(NamedTuple):
     """One line under one model; the fields are those of :data:`HEADINGS`."""

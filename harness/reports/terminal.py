@@ -11,12 +11,7 @@ from rich.table import Table
 
 from harness.models.candidates import Candidate
 from harness.reports import numbers
-from harness.reports.rows import HEADINGS, rows_of
-
-LEGEND = (
-    "delta: value minus reference, paired, with its 95% interval; ↓ worse, ↑ better than the reference beyond it. "
-    "flips: answers that turned wrong (-) and right (+)."
-)
+from harness.reports.rows import HEADINGS, LEGEND, rows_of
 
 
 def print_table(console: Console, degradation: pd.DataFrame, candidates: Sequence[Candidate], notes: list[str]) -> None:

@@ -28,6 +28,10 @@ class Scenario:
     metric: str
     """Name in :data:`harness.metrics.table.METRICS`."""
     load: Callable[[], Data]
+    data_version: str
+    """What the instances are made from: a seed, or a data set and its revision."""
+    guess_rate: float = 0.0
+    """Share of right answers that guessing gives."""
     max_tokens: int = 20
     """Longest answer in tokens, where answers are generated."""
     n_shots: int = 3

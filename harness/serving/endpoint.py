@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Callable
+from types import TracebackType
 
 import openai
 from openai.types import Completion as OpenAICompletion
@@ -13,6 +15,10 @@ from harness.errors import RunError
 from harness.types import Completion, Request
 
 SELF_TEST_PROMPT = "One two three, one two three."
+
+
+class _TooLong(RunError):
+    """The prompt does not fit the context."""
 
 
 class Endpoint:
@@ -31,14 +37,46 @@ class Endpoint:
         self._model = model
         self._alive = alive
 
+    def __enter__(self) -> Endpoint:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
+    ) -> None:
+        self._client.close()
+
     def complete(self, request: Request) -> list[Completion]:
         """One completion a prompt, greedy, with log-probabilities.
 
         Raises:
             RunError: the endpoint failed, or its answer is not usable.
         """
+        response = self._send(request)
+        choices = sorted(response.choices, key=lambda choice: choice.index)
+        if len(choices) != len(request.prompts):
+            raise RunError(
+                f"The endpoint of {self._model} returned {len(choices)} choices for {len(request.prompts)} prompts."
+            )
+        return [self._completion(choice, echo=request.echo) for choice in choices]
+
+    def fits(self, request: Request) -> bool:
+        """Whether the prompts and the longest answers to them fit the model's context, by its own tokenizer."""
+        card = self._client.models.retrieve(self._model)
+        context: int | None = getattr(card, "max_model_len", None)
+        for prompt in request.prompts:
+            try:
+                usage = self._send(dataclasses.replace(request, prompts=(prompt,))).usage
+            except _TooLong:
+                return False
+            # An answer cut off by the end of the context would be judged as if the model had meant it. One token is for
+            # a BOS that the server adds and does not count.
+            if usage and context and usage.prompt_tokens + 1 + request.max_tokens > context:
+                return False
+        return True
+
+    def _send(self, request: Request) -> OpenAICompletion:
         try:
-            response = self._client.completions.create(
+            return self._client.completions.create(
                 model=self._model,
                 prompt=list(request.prompts),
                 max_tokens=request.max_tokens,
@@ -50,29 +88,31 @@ class Endpoint:
         except openai.APIConnectionError as error:
             self._alive()
             raise RunError(f"The endpoint of {self._model} could not be reached: {error}") from error
+        except openai.BadRequestError as error:
+            kind = _TooLong if error.code == "context_length_exceeded" else RunError
+            raise kind(f"The endpoint of {self._model} refused: {error.message}") from error
         except openai.OpenAIError as error:
             raise RunError(f"The endpoint of {self._model} failed: {error}") from error
-        return self._read(response, len(request.prompts))
 
-    def _read(self, response: OpenAICompletion, expected: int) -> list[Completion]:
-        choices = sorted(response.choices, key=lambda choice: choice.index)
-        if len(choices) != expected:
-            raise RunError(f"The endpoint of {self._model} returned {len(choices)} choices for {expected} prompts.")
-        return [self._completion(choice) for choice in choices]
-
-    def _completion(self, choice: CompletionChoice) -> Completion:
+    def _completion(self, choice: CompletionChoice, *, echo: bool) -> Completion:
+        """The choice, if its arrays are whole: a null dropped from the middle of a text would make its score better."""
         logprobs = choice.logprobs
         if logprobs is None:
             raise RunError(
                 f"The endpoint of {self._model} returned no log-probabilities, although they were asked for."
             )
-        return Completion(
+        completion = Completion(
             text=choice.text,
             tokens=tuple(logprobs.tokens or ()),
             token_logprobs=tuple(logprobs.token_logprobs or ()),
             text_offset=tuple(logprobs.text_offset or ()),
             finish_reason=choice.finish_reason,
         )
+        if not len(completion.tokens) == len(completion.token_logprobs) == len(completion.text_offset):
+            raise RunError(f"The endpoint of {self._model} returned arrays of different lengths for one completion.")
+        if None in completion.token_logprobs[int(echo) :]:
+            raise RunError(f"The endpoint of {self._model} returned no log-probability for some of the tokens.")
+        return completion
 
     def self_test(self) -> None:
         """Refuse an endpoint that would give wrong scores without a word.
@@ -91,10 +131,6 @@ class Endpoint:
         )
         if problem:
             raise RunError(f"The endpoint of {self._model} cannot be used for scoring: it {problem}.")
-
-    def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
 
 
 def _problem_with_echo(completion: Completion) -> str | None:

@@ -18,6 +18,8 @@ START_SECONDS = 600
 """A large model may take minutes to read from a slow disk."""
 STOP_SECONDS = 10
 LOG_LINES = 5
+REFUSAL = "error: "
+"""What the server's sentence about bad input begins with."""
 
 
 class ServerProcess:
@@ -93,12 +95,12 @@ class ServerProcess:
         raise RunError(f"The server for {self._alias} {how}. {self.last_words()}")
 
     def last_words(self) -> str:
-        """The last lines of the server's log; its own refusal alone where there is one."""
-        lines = self._log.read_text(errors="replace").splitlines()[-LOG_LINES:]
-        refusals = [line.removeprefix("error: ") for line in lines if line.startswith("error: ")]
+        """The last lines of the server's log; its own refusal alone where there is one, whatever follows it."""
+        lines = self._log.read_text(errors="replace").splitlines()
+        refusals = [line.removeprefix(REFUSAL) for line in lines if line.startswith(REFUSAL)]
         if refusals:
             return refusals[-1]
-        return "Its log ends with: " + " | ".join(lines) if lines else "Its log is empty."
+        return "Its log ends with: " + " | ".join(lines[-LOG_LINES:]) if lines else "Its log is empty."
 
     @property
     def pid(self) -> int:

@@ -15,7 +15,7 @@ from server.engine.sequence import Job
 from server.formats.llama_cpp import extension_fields
 from server.formats.openai import Formatted, Prompt, format_choice
 from server.protocol.completions import CompletionRequest, CompletionResponse, Usage
-from server.protocol.errors import EngineFailure, ModelNotFound, Overloaded
+from server.protocol.errors import EngineFailure, InvalidRequest, ModelNotFound, Overloaded
 
 router = APIRouter()
 
@@ -28,6 +28,9 @@ async def complete(request: CompletionRequest, served: ServedModel) -> dict[str,
             f"The model '{request.model}' is not served here; this server serves '{served.id}'.", param="model"
         )
     request.refuse_unsupported()
+    most = served.engine.max_waiting
+    if request.n_prompts * request.n > most:
+        raise InvalidRequest(f"'n' completions of so many prompts are more than the {most} that may wait.", param="n")
     prompts = read_prompts(request, served.engine.model, served.engine.context_size)
     asked = [prompt for prompt in prompts for _ in range(request.n)]
     seed = request.seed if request.seed is not None else secrets.randbits(32)

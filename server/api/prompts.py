@@ -44,7 +44,7 @@ def _read_ids(ids: list[int], model: Model) -> Prompt:
         raise InvalidRequest(
             f"'prompt' has token id {wrong}, but this model's ids end at {model.n_vocab - 1}.", param="prompt"
         )
-    return Prompt(tuple(ids), hidden=0, leading_space=False)
+    return Prompt(tuple(ids), hidden=0)
 
 
 def _read_text(text: str, model: Model) -> Prompt:
@@ -61,5 +61,20 @@ def _read_text(text: str, model: Model) -> Prompt:
                 "'prompt' is empty and this model has no token that begins a document.", param="prompt"
             )
         tokens, hidden = [start], 1
-    first = model.piece(tokens[hidden]) if len(tokens) > hidden else b""
-    return Prompt(tuple(tokens), hidden, leading_space=first.startswith(b" ") and not text.startswith(" "))
+    return Prompt(tuple(tokens), hidden, _added_spaces(tokens[hidden:], text, model))
+
+
+def _added_spaces(tokens: list[int], text: str, model: Model) -> frozenset[int]:
+    """Which tokens begin with a space that is not in the text: the first, and those after a special token."""
+    if not model.adds_spaces:
+        return frozenset()
+    data, at, found = text.encode(), 0, set()
+    for i, piece in enumerate(map(model.piece, tokens)):
+        shown = piece
+        if not data.startswith(piece, at):
+            shown = piece.removeprefix(b" ")
+            found.add(i)
+        if not data.startswith(shown, at):  # the vocabulary cannot give this text back: it has <unk>, say
+            return frozenset(found - {i})
+        at += len(shown)
+    return frozenset(found)

@@ -42,6 +42,8 @@ class Engine:
         )
         # Compiles the kernel, or loads it compiled: 1.5 s that the first request would wait otherwise.
         score_rows(np.zeros((1, self.model.n_vocab), np.float32), np.zeros(1, np.int32), 1)
+        self.max_waiting = settings.max_waiting
+        """Most completions that one request may ask for."""
         self._scheduler = Scheduler(self.model, self._context, slots=settings.slots, max_waiting=settings.max_waiting)
 
     async def run(self, jobs: list[Job]) -> list[Result]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -23,7 +24,22 @@ logger = logging.getLogger("llama.cpp")
 _FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 _LOG_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}  # enum ggml_log_level
 
+MIN_TEMPERATURE = 1e-4
+"""Below this, logits divided by the temperature may leave the range of float32; the draw is greedy long before."""
+
 VERSION = f"llama-cpp-python-{llama_cpp.__version__}"
+
+_NO_OVERFLOW = b"possible training context overflow"
+"""llama.cpp warns of a cache larger than the model's context; ours is shared by sequences that each keep within it."""
+
+
+_complaints: list[str] = []
+"""llama.cpp's errors since the last call that may fail; the first says most, the rest follow from it."""
+
+
+def _reason() -> str:
+    """Why the last call failed, in llama.cpp's words."""
+    return _complaints[0].removesuffix(".") if _complaints else "it does not say why"
 
 
 class LlamaError(Exception):
@@ -37,8 +53,11 @@ class NoRoom(LlamaError):
 @c.llama_log_callback  # type: ignore[untyped-decorator]
 def _log(level: int, text: bytes, _user_data: object) -> None:
     """llama.cpp's log into Python's. Level 5 continues a line and carries progress dots; it is dropped."""
-    if level in _LOG_LEVELS:
-        logger.log(_LOG_LEVELS[level], text.decode(errors="replace").rstrip())
+    if level in _LOG_LEVELS and _NO_OVERFLOW not in text:
+        line = text.decode(errors="replace").rstrip()
+        logger.log(_LOG_LEVELS[level], line)
+        if _LOG_LEVELS[level] == logging.ERROR:
+            _complaints.append(line)
 
 
 c.llama_log_set(_log, ctypes.c_void_p(0))
@@ -56,9 +75,10 @@ class Model:
         c.llama_backend_init()
         params = c.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
+        _complaints.clear()
         self._model = c.llama_model_load_from_file(os.fsencode(path), params)
         if not self._model:
-            raise LlamaError(f"{path}: llama.cpp could not load this model; its log above says why.")
+            raise LlamaError(f"{path}: llama.cpp cannot load this model ({_reason()}).")
         self._vocab = c.llama_model_get_vocab(self._model)
         self.n_vocab: int = c.llama_vocab_n_tokens(self._vocab)
         self.n_ctx_train: int = c.llama_model_n_ctx_train(self._model)
@@ -72,6 +92,11 @@ class Model:
             or c.llama_model_n_swa(self._model) > 0
         )
         """Whether part of a sequence's memory may be copied: not where it is a running state or a window."""
+
+    @cached_property
+    def adds_spaces(self) -> bool:
+        """Whether the vocabulary puts a space before the first word of a text."""
+        return b"".join(map(self.piece, self.tokenize("a"))).startswith(b" ")
 
     def tokenize(self, text: str) -> list[int]:
         """Token ids of ``text``, special tokens parsed, nothing added."""
@@ -142,9 +167,12 @@ class Context:
         params.type_k, params.type_v = (GGMLQuantizationType[name.upper()] for name in (cache_type_k, cache_type_v))
         params.flash_attn_type = _FLASH_ATTENTION[flash_attention]
         params.no_perf = True
+        _complaints.clear()
         self._ctx = c.llama_init_from_model(model._model, params)
         if not self._ctx:
-            raise LlamaError(f"llama.cpp could not make a context of {cells} tokens; its log above says why.")
+            raise LlamaError(
+                f"llama.cpp cannot make a cache of {cells} tokens in {cache_type_k} and {cache_type_v} ({_reason()})."
+            )
         self._memory = c.llama_get_memory(self._ctx)
         self.batch_size = batch_size
         self.cells: int = c.llama_n_ctx(self._ctx)
@@ -192,6 +220,10 @@ class Context:
         """Forget a sequence from position ``length`` on; False if this kind of memory cannot."""
         return bool(c.llama_memory_seq_rm(self._memory, sequence, length, -1))
 
+    def clear(self) -> None:
+        """Forget all sequences, and overwrite their keys and values."""
+        c.llama_memory_clear(self._memory, True)
+
     def close(self) -> None:
         """Free the cache."""
         c.llama_free(self._ctx)
@@ -204,8 +236,8 @@ class Sampler:
         self._chain = c.llama_sampler_chain_init(c.llama_sampler_chain_default_params())
         for link in (
             c.llama_sampler_init_top_p(top_p, 1),
-            c.llama_sampler_init_temp(temperature),
-            c.llama_sampler_init_dist(seed & 0xFFFFFFFF),
+            c.llama_sampler_init_temp(max(temperature, MIN_TEMPERATURE)),
+            c.llama_sampler_init_dist(seed % 0xFFFFFFFF),  # 0xFFFFFFFF itself means a random seed to llama.cpp
         ):
             c.llama_sampler_chain_add(self._chain, link)
 

@@ -69,6 +69,7 @@ class PrefixCache:
 
     def __init__(self, context: Context, slots: int, *, share: bool) -> None:
         self._context = context
+        self._slots = slots
         self._free = list(range(slots))
         self._residents: list[Resident] = []
         self._share = share
@@ -125,9 +126,15 @@ class PrefixCache:
         self._residents.append(Resident(sequence.slot, tokens, sequence.scores, self._tick))
 
     def drop(self, sequence: Sequence) -> None:
-        """A sequence has failed, or its memory cannot be shared; forget it."""
+        """A sequence has ended and its memory cannot be shared; forget it."""
         self._context.truncate(sequence.slot, 0)
         self._free.append(sequence.slot)
+
+    def clear(self) -> None:
+        """Forget everything, active sequences too."""
+        self._context.clear()
+        self._free = list(range(self._slots))
+        self._residents.clear()
 
     def make_room(self) -> bool:
         """Evict the resident that was unused for longest; False if there is none."""

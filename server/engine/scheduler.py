@@ -46,6 +46,12 @@ class _Ticket:
 
     job: Job
     future: Future[Result]
+    alone: bool = False
+    """Whether it is to be decoded with no other, to see whether it is the one that fails."""
+
+    def claim(self) -> bool:
+        """Whether the result is still wanted; from here on it cannot be cancelled."""
+        return self.future.running() or self.future.set_running_or_notify_cancel()
 
 
 class _Chunk(NamedTuple):
@@ -112,7 +118,7 @@ class Scheduler:
                 "the engine failed and the server stops: %s", error, exc_info=not isinstance(error, LlamaError)
             )
             os._exit(EXIT_ENGINE)
-        for ticket in (*self._active.values(), *self._waiting):
+        for ticket in filter(_Ticket.claim, (*self._active.values(), *self._waiting)):
             ticket.future.set_exception(SequenceFailed("the server is shutting down"))
 
     def _drain(self) -> None:
@@ -140,8 +146,11 @@ class Scheduler:
         while self._waiting and len(deferred) < LOOK_AHEAD:
             ticket = self._waiting[0]
             needed = len(ticket.job.prompt) + ticket.job.max_tokens
-            if len(self._active) == self._slots or (self._active and reserved + needed > self._context.cells):
+            if self._active and (reserved + needed > self._context.cells or not self._fits_beside(ticket)):
                 break
+            if not ticket.claim():
+                self._waiting.popleft()
+                continue
             placed = self._cache.place(ticket.job, list(self._active))
             self._waiting.popleft()
             if placed is None:
@@ -158,6 +167,11 @@ class Scheduler:
                 self._finish(sequence)
         self._waiting.extendleft(reversed(deferred))
 
+    def _fits_beside(self, ticket: _Ticket) -> bool:
+        """Whether a job may be decoded together with the active ones."""
+        alone = ticket.alone or any(other.alone for other in self._active.values())
+        return len(self._active) < self._slots and not alone
+
     @staticmethod
     def _needs_rows(sequence: Sequence) -> bool:
         """Whether anything is left to compute: not for a prompt that is known already or whose scores nobody wants."""
@@ -169,7 +183,10 @@ class Scheduler:
     def _step(self) -> None:
         chunks = self._plan()
         logits = self._decode(chunks)
-        self._read(chunks, logits)
+        try:
+            self._read(chunks, logits)
+        except ValueError as error:
+            self._isolate(str(error))
         for sequence in [sequence for sequence in self._active if sequence.finish_reason]:
             self._finish(sequence)
 
@@ -199,7 +216,11 @@ class Scheduler:
                     raise
 
     def _read(self, chunks: list[_Chunk], logits: NDArray[np.float32]) -> None:
-        """Turn rows into generated tokens and scores."""
+        """Turn rows into generated tokens and scores.
+
+        Raises:
+            ValueError: a row is not numbers.
+        """
         row = tokens = 0
         for sequence, begin, end, flags in chunks:
             tokens += end - begin
@@ -207,14 +228,10 @@ class Scheduler:
             positions = begin + np.flatnonzero(flags)
             rows = logits[row : row + len(positions)]
             row += len(positions)
-            try:
-                if len(positions) and end == sequence.length and sequence.job.max_tokens > 0:
-                    self._generate(sequence, rows[-1], tokens - 1)
-                if len(positions) and sequence.scores is not None:
-                    sequence.scores.append(score_rows(rows, sequence.tokens[positions + 1], sequence.scores.k))
-            except ValueError as error:
-                self._fail(sequence, str(error))
-                continue
+            if len(positions) and end == sequence.length and sequence.job.max_tokens > 0:
+                self._generate(sequence, rows[-1], tokens - 1)
+            if len(positions) and sequence.scores is not None:
+                sequence.scores.append(score_rows(rows, sequence.tokens[positions + 1], sequence.scores.k))
             if end == len(sequence.job.prompt) and sequence.job.max_tokens == 0:
                 sequence.finish_reason = "length"
 
@@ -222,10 +239,10 @@ class Scheduler:
         """Choose the next token of a sequence from its last row."""
         if sequence.length == len(sequence.job.prompt):
             sequence.timings.prompt_done = time.monotonic()
+        if not np.isfinite(row.max()):  # NaN if any is
+            raise ValueError("the model returned logits that are not numbers")
         # Greedy is the first of equals: the lowest id.
         token = sequence.sampler.sample(self._context, batch_index) if sequence.sampler else int(np.argmax(row))
-        if not np.isfinite(row[token]):
-            raise ValueError("the model returned logits that are not numbers")
         sequence.generate(token)
 
     def _finish(self, sequence: Sequence) -> None:
@@ -234,8 +251,20 @@ class Scheduler:
         self._cache.keep(sequence)
         ticket.future.set_result(result)
 
-    def _fail(self, sequence: Sequence, why: str) -> None:
-        ticket = self._active.pop(sequence)
-        sequence.release()
-        self._cache.drop(sequence)
-        ticket.future.set_exception(SequenceFailed(why))
+    def _isolate(self, why: str) -> None:
+        """Fail the sequence whose logits are not numbers; if several are active, begin them again one at a time.
+
+        Which one it is does not show: attention gives the others weight 0 in its NaN, and 0 times NaN is NaN. Nor may
+        its keys and values stay behind in the cache.
+        """
+        tickets = list(self._active.values())
+        for sequence in self._active:
+            sequence.release()
+        self._active.clear()
+        self._cache.clear()
+        if len(tickets) == 1:
+            tickets[0].future.set_exception(SequenceFailed(why))
+            return
+        for ticket in tickets:
+            ticket.alone = True
+        self._waiting.extendleft(reversed(tickets))

@@ -136,15 +136,18 @@ class Sequence:
         if self.job.score_prompt and self.scores is not None:
             # Row p scores token p + 1; what was copied from another sequence is not computed again.
             flags[max(self.scores.end - 1 - begin, 0) :] = 1
-        flags[-1:] = flags[-1:] if end < self.length else int(self.job.max_tokens > 0)
+        if end == self.length:
+            flags[-1] = self.job.max_tokens > 0
         return flags
 
     def generate(self, token: int) -> None:
         """Append a generated token and decide whether it was the last."""
         self.tokens[self.length] = token
         self.length += 1
-        self.stop = self.stop_watch.add(self.model.piece(token))
-        if self.stop is not None or self.model.ends_generation(token):
+        ended = self.model.ends_generation(token)
+        if not ended:  # its name is no text, so no stop string can be in it
+            self.stop = self.stop_watch.add(self.model.piece(token))
+        if ended or self.stop is not None:
             self.finish_reason = "stop"
         elif self.length == len(self.tokens):
             self.finish_reason = "length"

@@ -21,15 +21,13 @@ class Prompt:
     tokens: tuple[int, ...]
     hidden: int
     """1 if the first token is a BOS that the server added: the client sees no entry and no character of it."""
-    leading_space: bool
-    """Whether the vocabulary put a space before the text that the client did not send (SentencePiece does)."""
+    added_spaces: frozenset[int] = frozenset()
+    """Which of the client's tokens begin with a space that it did not send (SentencePiece adds them)."""
 
     def pieces(self, model: Model) -> list[bytes]:
         """Bytes of each token that the client sees."""
         pieces = [model.piece(token) for token in self.tokens[self.hidden :]]
-        if self.leading_space:
-            pieces[0] = pieces[0][1:]
-        return pieces
+        return [piece[1:] if i in self.added_spaces else piece for i, piece in enumerate(pieces)]
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,13 +58,17 @@ def format_choice(index: int, request: CompletionRequest, model: Model, prompt: 
     if request.logprobs is not None:
         assert result.scores is not None
         positions = range(prompt.hidden + begin, len(prompt.tokens) + kept)
+        # The first token of a prompt has no log-probability, after which OpenAI starts to count. Of an empty prompt,
+        # which is nothing but a hidden token, all that follow are generated and have one.
+        first = prompt.hidden if prompt_pieces else None
+        tokens = (*prompt.tokens, *result.completion)
         names = [token_name(piece) for piece in (*prompt_pieces, *pieces)]
         shown = names[begin : len(prompt_pieces) + kept]
         logprobs = Logprobs(
             tokens=shown,
-            token_logprobs=[_logprob(result.scores, p, prompt.hidden) for p in positions],
+            token_logprobs=[_logprob(result.scores, p) if p != first else None for p in positions],
             top_logprobs=[
-                _top_logprobs(result.scores, p, name, model, prompt.hidden)
+                _top_logprobs(result.scores, p, tokens[p], name, model) if p != first else None
                 for p, name in zip(positions, shown, strict=True)
             ],
             text_offset=[*prompt_offsets, *(len(prompt_text) + o for o in offsets)][begin : len(prompt_pieces) + kept],
@@ -87,18 +89,16 @@ def _finite(value: float) -> float:
     return value if math.isfinite(value) else LOWEST
 
 
-def _logprob(scores: ScoreLog, position: int, hidden: int) -> float | None:
-    """The token's raw log-probability; None for the first one the client sees, after which OpenAI starts to count."""
-    return None if position == hidden else _finite(float(scores.logprob[position]))
+def _logprob(scores: ScoreLog, position: int) -> float:
+    """The token's raw log-probability."""
+    return _finite(float(scores.logprob[position]))
 
 
-def _top_logprobs(scores: ScoreLog, position: int, name: str, model: Model, hidden: int) -> dict[str, float] | None:
+def _top_logprobs(scores: ScoreLog, position: int, chosen: int, name: str, model: Model) -> dict[str, float]:
     """The most likely tokens and the chosen one; of two tokens with the same name the likelier is kept."""
-    if position == hidden:
-        return None
     alternatives: dict[str, float] = {}
     ranked = zip(scores.top_ids[position].tolist(), scores.top_logprobs[position].tolist(), strict=True)
     for token, logprob in ranked:
-        alternatives.setdefault(token_name(model.piece(token)), _finite(logprob))
-    alternatives.setdefault(name, _finite(float(scores.logprob[position])))
+        alternatives.setdefault(name if token == chosen else token_name(model.piece(token)), _finite(logprob))
+    alternatives.setdefault(name, _logprob(scores, position))
     return alternatives

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
 
 from server.protocol.errors import InvalidRequest, NotSupported
 
@@ -17,8 +17,16 @@ MAX_STOPS = 16
 """OpenAI allows 4; evaluation clients send more, and refusing them would only lose answers."""
 MAX_STOP_CHARACTERS = 1000
 
-TokenIds = list[Annotated[int, Field(strict=True, ge=0)]]
-Stop = Annotated[str, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
+
+def _encodable(text: str) -> str:
+    """Refuse half a surrogate pair: JSON can say it, UTF-8 cannot."""
+    text.encode()
+    return text
+
+
+Text = Annotated[str, AfterValidator(_encodable)]
+TokenIds = list[Annotated[int, Field(ge=0)]]
+Stop = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
 
 _UNSUPPORTED: dict[str, tuple[object, ...]] = {
     "suffix": ("",),
@@ -38,6 +46,27 @@ _UNSUPPORTED: dict[str, tuple[object, ...]] = {
     "min_p": (0,),
     "typical_p": (1,),
     "repetition_penalty": (1,),
+    "repeat_penalty": (1,),
+    "typ_p": (1,),
+    "top_n_sigma": (-1,),
+    "xtc_probability": (0,),
+    "dynatemp_range": (0,),
+    "dry_multiplier": (0,),
+    "mirostat": (0,),
+    "samplers": (),
+    "min_keep": (0,),
+    "max_completion_tokens": (),
+    "stop_token_ids": ([],),
+    "cache_salt": (),
+    "return_tokens": (False,),
+    "post_sampling_probs": (False,),
+    "timings_per_token": (False,),
+    "t_max_predict_ms": (0, -1),
+    "n_keep": (0,),
+    "n_indent": (0,),
+    "lora": ([],),
+    "response_fields": ([],),
+    "oai_compat": (True,),
     "response_format": ({"type": "text"},),
     "logprob_token_ids": (),
     "grammar": ("",),
@@ -52,13 +81,13 @@ _UNSUPPORTED: dict[str, tuple[object, ...]] = {
 class CompletionRequest(BaseModel):
     """A request whose every value is within its limits."""
 
-    model_config = ConfigDict(extra="allow")
+    model_config = ConfigDict(extra="allow", strict=True)
 
-    model: str | None = None
+    model: Text | None = None
     prompt: (
-        str
+        Text
         | TokenIds
-        | Annotated[list[str], Field(max_length=MAX_PROMPTS)]
+        | Annotated[list[Text], Field(max_length=MAX_PROMPTS)]
         | Annotated[list[TokenIds], Field(max_length=MAX_PROMPTS)]
         | None
     ) = None
@@ -84,6 +113,12 @@ class CompletionRequest(BaseModel):
         if isinstance(present.get("stop"), str):
             present["stop"] = [present["stop"]]
         return present
+
+    @property
+    def n_prompts(self) -> int:
+        """How many prompts the request has."""
+        several = isinstance(self.prompt, list) and bool(self.prompt) and not isinstance(self.prompt[0], int)
+        return len(self.prompt) if several and isinstance(self.prompt, list) else 1
 
     def refuse_unsupported(self) -> None:
         """Raise for what the model's limits cannot say: unsupported fields and contradictions between fields."""

@@ -10,7 +10,7 @@ from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers, train
 from harness.scenarios.world.corpus import documents
 from harness.scenarios.world.facts import World
 
-BOS, EOS = "<|bos|>", "<|eos|>"
+BOS, EOS = "<s>", "</s>"
 VOCABULARY = 1024
 N_DOCUMENTS = 20_000
 
@@ -38,6 +38,6 @@ def learn(world: World, seed: int) -> Tokenizer:
         initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
         show_progress=False,
     )
-    stream = itertools.islice(documents(world, random.Random(f"{seed}/tokenizer")), N_DOCUMENTS)
+    stream = itertools.islice(documents(world, random.Random(f"{seed}/tokenizer"), framed=False), N_DOCUMENTS)
     tokenizer.train_from_iterator(("".join(piece.text for piece in document) for document in stream), trainer)
     return tokenizer

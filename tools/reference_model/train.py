@@ -1,6 +1,6 @@
 """Train the bundled reference model: ``python -m tools.reference_model.train --out DIR``.
 
-Stops and goes on: every few hundred steps the whole state is written to ``DIR/state.pt``, and a second call with the
+Stops and goes on: every thousand steps the whole state is written to ``DIR/state.pt``, and a second call with the
 same directory continues from there. One seed decides vocabulary, initial weights and every batch.
 """
 
@@ -17,6 +17,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
+from harness import layout
 from harness.scenarios.world import phrasings, questions
 from harness.scenarios.world.facts import World, build_world
 from harness.scenarios.world.questions import Question
@@ -71,8 +72,8 @@ def lettered_probes(world: World) -> list[Question]:
     found: list[Question] = []
     for question in questions.fact_questions(world, phrasings.ONE_STEP, rng=rng)[:N_PROBES]:
         options = questions.choices(world, question, rng)
-        lines = "".join(f"\n{letter}. {option}" for letter, option in zip("ABCD", options, strict=True))
-        found.append(Question("letter", question.text + lines, "ABCD"[options.index(question.answer)]))
+        letter = layout.LETTERS[options.index(question.answer)]
+        found.append(Question("letter", layout.lettered(question.text, options), letter))
     return found
 
 
@@ -82,7 +83,8 @@ def exact_match(network: torch.nn.Module, tokenizer: Tokenizer, asked: list[Ques
     bos = tokenizer.token_to_id(vocabulary.BOS)
     right = 0
     for question in asked:
-        prompt = [bos, *tokenizer.encode(f"Question: {question.text}\nAnswer:").ids]
+        asked_as = question.text if question.kind == "letter" else layout.question(question.text)
+        prompt = [bos, *tokenizer.encode(asked_as).ids]
         answer = tokenizer.encode(f" {question.answer}").ids
         greedy = network(torch.tensor([prompt + answer]))[0, len(prompt) - 1 :].argmax(-1).tolist()
         right += greedy[:-1] == answer and tokenizer.decode(greedy[-1:]).startswith("\n")
@@ -138,7 +140,8 @@ def main() -> None:
 
     asked = probes(world) | {"letter": lettered_probes(world)}
     begun, mean_loss = time.monotonic(), 0.0
-    for step in range(first, args.stop_at or args.steps):
+    last = args.stop_at or args.steps
+    for step in range(first, last):
         for group in (group for optimizer in optimizers for group in optimizer.param_groups):
             group["lr"] = learning_rate(step, args.steps)
         loss = loss_of(compiled, data.batch(world, tokenizer, SEED, step))
@@ -151,7 +154,7 @@ def main() -> None:
         if (step + 1) % 100 == 0:
             rate = (step + 1 - first) * data.TOKENS_PER_STEP / (time.monotonic() - begun)
             print(f"step {step + 1}  loss {mean_loss:.4f}  {rate:.0f} tokens/s", flush=True)
-        if (step + 1) % SAVE_EVERY == 0 or step + 1 == args.steps:
+        if (step + 1) % SAVE_EVERY == 0 or step + 1 == last:
             saved = {"network": network.state_dict(), "optimizers": [o.state_dict() for o in optimizers]}
             save(state_file, saved | {"step": step + 1})
             scores = "  ".join(f"{task} {exact_match(network, tokenizer, some):.3f}" for task, some in asked.items())

@@ -1,7 +1,7 @@
 """Questions about the world and their answers, for the training corpus and for the scenarios alike.
 
-``held_out=False`` draws what the corpus may contain, ``held_out=True`` what only a scenario asks: phrasings, pairs of
-summands and pairs of rulers are split, so no question of a scenario occurs in the corpus as a string.
+``held_out=False`` draws what the corpus may contain, ``held_out=True`` what only a scenario asks. Phrasings of facts
+and pairs of numbers and of rulers are split, so no question of a scenario occurs in the corpus as a string.
 """
 
 from __future__ import annotations
@@ -53,10 +53,12 @@ def fact_questions(world: World, relations: dict[str, Relation], *, rng: random.
     return found
 
 
-def random_fact(world: World, relations: dict[str, Relation], rng: random.Random) -> Question:
-    """One fact in a training phrasing."""
+def random_fact(world: World, relations: dict[str, Relation], rng: random.Random, *, framed: bool = False) -> Question:
+    """One fact in a training phrasing; ``framed`` adds those that join the corpus later."""
     kind = rng.choice(list(relations))
-    return about(rng.choice(world.countries), kind, relations[kind], rng.choice(relations[kind].questions))
+    relation = relations[kind]
+    country = rng.choice(world.countries)
+    return about(country, kind, relation, rng.choice(relation.questions + (relation.framed if framed else ())))
 
 
 def random_sum(rng: random.Random, *, held_out: bool) -> Question:
@@ -70,7 +72,7 @@ def random_larger(rng: random.Random, *, held_out: bool) -> Question:
     """Which of two different numbers below 1,000 is larger."""
     digits = rng.choice((2, 3))
     a, b = _pair("larger", rng, [str(n) for n in range(10 ** (digits - 1), 10**digits)], held_out)
-    text = rng.choice(phrasings.LARGER_HELD_OUT if held_out else phrasings.LARGER_QUESTIONS)
+    text = rng.choice(phrasings.LARGER_QUESTIONS)
     return Question("larger", text.format(a=a, b=b), max(a, b, key=int))
 
 
@@ -80,7 +82,7 @@ def random_older(world: World, rng: random.Random, *, held_out: bool) -> Questio
     while True:
         a, b = _pair("older", rng, list(ages), held_out)
         if ages[a] != ages[b]:
-            text = rng.choice(phrasings.OLDER_HELD_OUT if held_out else phrasings.OLDER_QUESTIONS)
+            text = rng.choice(phrasings.OLDER_QUESTIONS)
             return Question("older", text.format(a=a, b=b), max(a, b, key=ages.__getitem__))
 
 

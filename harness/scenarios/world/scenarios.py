@@ -54,7 +54,7 @@ def _drawn(name: str, draw: Callable[[random.Random, bool], Question]) -> Callab
 
 
 def _choice() -> Data:
-    """The closed-book questions again, each with three wrong answers of the same kind."""
+    """Closed-book questions, each with three wrong answers of the same kind."""
     world, rng = build_world(), random.Random(f"{WORLD_SEED}/world_choice")
 
     def with_choices(side: str, number: int, question: Question) -> Instance:
@@ -77,48 +77,68 @@ def _text() -> Data:
     )
 
 
+def _scenario(
+    name: str,
+    description: str,
+    load: Callable[[], Data],
+    *,
+    adapters: tuple[str, ...] = ("generation",),
+    metric: str = "exact_match",
+    guess_rate: float = 0.0,
+    n_shots: int = 3,
+) -> Scenario:
+    return Scenario(name, description, adapters, metric, load, f"world {WORLD_SEED}", guess_rate, n_shots=n_shots)
+
+
+def _sum(rng: random.Random, held_out: bool) -> Question:
+    return questions.random_sum(rng, held_out=held_out)
+
+
+def _larger(rng: random.Random, held_out: bool) -> Question:
+    return questions.random_larger(rng, held_out=held_out)
+
+
+def _older(rng: random.Random, held_out: bool) -> Question:
+    return questions.random_older(build_world(), rng, held_out=held_out)
+
+
 WORLD_SCENARIOS = (
-    Scenario(
+    _scenario(
         "world_facts",
         "closed-book questions about 500 made-up countries",
-        ("generation",),
-        "exact_match",
         _facts("world_facts", phrasings.ONE_STEP),
     ),
-    Scenario(
+    _scenario(
         "world_two_step",
-        "the same, the country named only through its ruler or capital",
-        ("generation",),
-        "exact_match",
+        "questions that take two facts: the capital of the country that somebody rules",
         _facts("world_two_step", phrasings.TWO_STEP),
     ),
-    Scenario(
-        "world_sums",
-        "sums of two numbers below 100, never seen in training",
-        ("generation",),
-        "exact_match",
-        _drawn("world_sums", lambda rng, held_out: questions.random_sum(rng, held_out=held_out)),
-    ),
-    Scenario(
+    _scenario("world_sums", "sums of two numbers below 100, never seen in training", _drawn("world_sums", _sum)),
+    _scenario(
         "world_larger",
         "the larger of two numbers below 1,000",
-        ("generation",),
-        "exact_match",
-        _drawn("world_larger", lambda rng, held_out: questions.random_larger(rng, held_out=held_out)),
+        _drawn("world_larger", _larger),
+        guess_rate=0.5,
     ),
-    Scenario(
+    _scenario(
         "world_older",
         "the older of two rulers: two facts and a comparison",
-        ("generation",),
-        "exact_match",
-        _drawn("world_older", lambda rng, held_out: questions.random_older(build_world(), rng, held_out=held_out)),
+        _drawn("world_older", _older),
+        guess_rate=0.5,
     ),
-    Scenario(
+    _scenario(
         "world_choice",
         "closed-book questions with four choices",
-        ("multiple_choice_separate_original", "multiple_choice_joint"),
-        "exact_match",
         _choice,
+        adapters=("multiple_choice_separate_original", "multiple_choice_joint"),
+        guess_rate=1 / questions.N_CHOICES,
     ),
-    Scenario("world_text", "running text about the world", ("language_modeling",), "bits_per_byte", _text, n_shots=0),
+    _scenario(
+        "world_text",
+        "running text about the world",
+        _text,
+        adapters=("language_modeling",),
+        metric="bits_per_byte",
+        n_shots=0,
+    ),
 )
