@@ -42,7 +42,9 @@ class Settings(BaseSettings):
     gpu_layers: int = Field(-1, description="layers on the GPU, where there is one; -1: all")
     cache_type_k: CacheType = Field("f16", description="type of the keys in the KV cache")
     cache_type_v: CacheType = Field("f16", description="type of the values in the KV cache")
-    flash_attention: Literal["auto", "on", "off"] = Field("auto", description="llama.cpp's fused attention")
+    flash_attention: Literal["auto", "on", "off"] = Field(
+        "auto", description="llama.cpp's fused attention; auto: on a GPU only, where it costs no precision"
+    )
     max_waiting: Annotated[int, Field(ge=1)] = Field(
         4096, description="sequences that may wait before requests get 429"
     )

@@ -24,7 +24,7 @@ def tasks_at_chance(instances: pd.DataFrame, reference: str, guess_rates: Mappin
         chance = guess_rates[str(scenario)]
         right, n = int(of_task["correct"].sum()), len(of_task)
         low, _ = proportion_confint(right, n, alpha=1 - CONFIDENCE, method="wilson")
-        if low <= chance:
+        if right == 0 or low <= chance:  # of no right answers at all, rounding may put the limit above zero
             found.append(
                 f"{scenario} ({adapter}): the reference does no better than guessing ({right / n:.3f} against "
                 f"{chance:.3f}), so this task says nothing about quantization."

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import dataclasses
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from types import TracebackType
 
 import openai
@@ -61,7 +62,8 @@ class Endpoint:
 
     def fits(self, request: Request) -> bool:
         """Whether the prompts and the longest answers to them fit the model's context, by its own tokenizer."""
-        card = self._client.models.retrieve(self._model)
+        with self._failures():
+            card = self._client.models.retrieve(self._model)
         context: int | None = getattr(card, "max_model_len", None)
         for prompt in request.prompts:
             try:
@@ -75,7 +77,7 @@ class Endpoint:
         return True
 
     def _send(self, request: Request) -> OpenAICompletion:
-        try:
+        with self._failures():
             return self._client.completions.create(
                 model=self._model,
                 prompt=list(request.prompts),
@@ -85,6 +87,12 @@ class Endpoint:
                 echo=request.echo,
                 stop=list(request.stop) or None,
             )
+
+    @contextmanager
+    def _failures(self) -> Iterator[None]:
+        """The client's exceptions as ours."""
+        try:
+            yield
         except openai.APIConnectionError as error:
             self._alive()
             raise RunError(f"The endpoint of {self._model} could not be reached: {error}") from error

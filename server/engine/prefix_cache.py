@@ -126,7 +126,7 @@ class PrefixCache:
         self._residents.append(Resident(sequence.slot, tokens, sequence.scores, self._tick))
 
     def drop(self, sequence: Sequence) -> None:
-        """A sequence has ended and its memory cannot be shared; forget it."""
+        """A sequence has ended and its memory cannot be copied; forget it."""
         self._context.truncate(sequence.slot, 0)
         self._free.append(sequence.slot)
 

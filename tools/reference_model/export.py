@@ -13,7 +13,9 @@ import torch
 from tokenizers import Tokenizer
 
 from tools.reference_model.network import Network, Shape
+from tools.reference_model.outliers import add_outliers
 from tools.reference_model.tokenizer import BOS, EOS, PRE_TOKENIZER
+from tools.reference_model.train import SEED
 
 
 def write(network: Network, shape: Shape, tokenizer: Tokenizer, path: Path) -> None:
@@ -77,6 +79,7 @@ def main() -> None:
     shape = Shape(vocabulary=tokenizer.get_vocab_size())
     network = Network(shape)
     network.load_state_dict(torch.load(args.state / "state.pt")["network"])
+    add_outliers(network, SEED)
     write(network, shape, tokenizer, args.out)
     print(f"{args.out}: {args.out.stat().st_size:,} bytes")
 
