@@ -10,10 +10,11 @@ from fastapi import APIRouter
 
 from server.api.prompts import read_prompts
 from server.api.state import Served, ServedModel
+from server.engine.prompt import Prompt
 from server.engine.scheduler import QueueFull, SequenceFailed
 from server.engine.sequence import Job
 from server.formats.llama_cpp import extension_fields
-from server.formats.openai import Formatted, Prompt, format_choice
+from server.formats.openai import Formatted, format_choice
 from server.protocol.completions import CompletionRequest, CompletionResponse, Usage
 from server.protocol.errors import EngineFailure, InvalidRequest, ModelNotFound, Overloaded
 

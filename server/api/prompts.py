@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from server.engine.llama import Model
-from server.formats.openai import Prompt
+from server.engine.prompt import Prompt
 from server.protocol.completions import CompletionRequest
 from server.protocol.errors import ContextTooLong, InvalidRequest
 

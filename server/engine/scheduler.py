@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from server.engine.llama import Batch, Context, LlamaError, Model, NoRoom
 from server.engine.prefix_cache import PrefixCache
-from server.engine.scoring import score_rows
+from server.engine.scoring import NotNumbersError, score_rows
 from server.engine.sequence import Job, Result, Sequence
 
 logger = logging.getLogger("server.engine")
@@ -185,7 +185,7 @@ class Scheduler:
         logits = self._decode(chunks)
         try:
             self._read(chunks, logits)
-        except ValueError as error:
+        except NotNumbersError as error:
             self._isolate(str(error))
         for sequence in [sequence for sequence in self._active if sequence.finish_reason]:
             self._finish(sequence)
@@ -219,7 +219,7 @@ class Scheduler:
         """Turn rows into generated tokens and scores.
 
         Raises:
-            ValueError: a row is not numbers.
+            NotNumbersError: a row is not numbers.
         """
         row = tokens = 0
         for sequence, begin, end, flags in chunks:
@@ -240,7 +240,7 @@ class Scheduler:
         if sequence.length == len(sequence.job.prompt):
             sequence.timings.prompt_done = time.monotonic()
         if not np.isfinite(row.max()):  # NaN if any is
-            raise ValueError("the model returned logits that are not numbers")
+            raise NotNumbersError
         # Greedy is the first of equals: the lowest id.
         token = sequence.sampler.sample(self._context, batch_index) if sequence.sampler else int(np.argmax(row))
         sequence.generate(token)

@@ -13,6 +13,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 
+class NotNumbersError(ValueError):
+    """Logits cannot be made into probabilities."""
+
+    def __init__(self) -> None:
+        super().__init__("the model returned logits that are not numbers")
+
+
 class Scores(NamedTuple):
     """One entry a row, in the order of the rows."""
 
@@ -30,7 +37,7 @@ def score_rows(logits: NDArray[np.float32], targets: NDArray[np.int32], k: int) 
     """Raw log-softmax figures of ``logits [rows, n_vocab]`` at one target token a row.
 
     Raises:
-        ValueError: a row holds NaN or no finite value, so the model or its file is broken.
+        NotNumbersError: a row holds NaN or no finite value, so the model or its file is broken.
     """
     rows = logits.shape[0]
     k = min(k, logits.shape[1])
@@ -41,7 +48,7 @@ def score_rows(logits: NDArray[np.float32], targets: NDArray[np.int32], k: int) 
         np.empty((rows, k), np.float64),
     )
     if not _reduce(logits, targets, scores.logprob, scores.rank, scores.top_ids, scores.top_logprobs):
-        raise ValueError("the model returned logits that are not numbers")
+        raise NotNumbersError
     return scores
 
 

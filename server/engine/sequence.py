@@ -162,7 +162,7 @@ class Sequence:
             completion=tuple(self.tokens[len(self.job.prompt) : self.length].tolist()),
             finish_reason=self.finish_reason,
             stop=self.stop,
-            cut=self.stop_watch.cut if self.stop is not None else None,
+            cut=self.stop_watch.cut,
             scores=self.scores,
             slot=self.slot,
             reused=self.reused,

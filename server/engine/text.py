@@ -35,6 +35,8 @@ class StopWatch:
         self._reach = max(map(len, stops), default=0)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
+        self.cut: int | None = None
+        """Characters of the text before the stop string, once one has appeared."""
 
     def add(self, piece: bytes) -> str | None:
         """Append a token; return the stop string that is now complete (the leftmost, then the first given), if any."""
@@ -47,6 +49,3 @@ class StopWatch:
             return None
         self.cut, which = min(found)
         return self._stops[which]
-
-    cut: int = -1
-    """Characters of the text before the stop string, once one has appeared."""

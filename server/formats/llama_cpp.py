@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
+from server.engine.prompt import Prompt
 from server.engine.sequence import Result
-from server.formats.openai import Prompt
 from server.protocol.completions import CompletionRequest
 
 

@@ -6,28 +6,13 @@ import math
 from dataclasses import dataclass
 
 from server.engine.llama import Model
+from server.engine.prompt import Prompt
 from server.engine.sequence import Result, ScoreLog
 from server.engine.text import text_and_offsets, token_name
 from server.protocol.completions import Choice, CompletionRequest, Logprobs
 
 LOWEST = -9999.0
 """Stands for minus infinity, which JSON cannot say."""
-
-
-@dataclass(frozen=True, slots=True)
-class Prompt:
-    """A prompt as the model sees it, and as the client sees it."""
-
-    tokens: tuple[int, ...]
-    hidden: int
-    """1 if the first token is a BOS that the server added: the client sees no entry and no character of it."""
-    added_spaces: frozenset[int] = frozenset()
-    """Which of the client's tokens begin with a space that it did not send (SentencePiece adds them)."""
-
-    def pieces(self, model: Model) -> list[bytes]:
-        """Bytes of each token that the client sees."""
-        pieces = [model.piece(token) for token in self.tokens[self.hidden :]]
-        return [piece[1:] if i in self.added_spaces else piece for i, piece in enumerate(pieces)]
 
 
 @dataclass(frozen=True, slots=True)

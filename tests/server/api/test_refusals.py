@@ -1,0 +1,284 @@
+"""What the server refuses: always with OpenAI's error object, never with FastAPI's 422."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import httpx
+import openai
+import pytest
+from hypothesis import HealthCheck, example, given, settings
+from hypothesis import strategies as st
+
+from server.protocol.completions import _UNSUPPORTED
+
+if TYPE_CHECKING:
+    from tests.conftest import ServerUnderTest
+
+MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+
+
+def error_of(answer: httpx.Response, status: int = 400) -> dict[str, Any]:
+    """The error object, after a look at everything that all of them have in common."""
+    assert answer.status_code == status, answer.text
+    assert answer.headers["x-request-id"].startswith("req-")
+    body = answer.json()
+    assert body.keys() == {"error"}
+    error: dict[str, Any] = body["error"]
+    assert error.keys() == {"message", "type", "param", "code"}
+    assert error["message"].endswith(".")
+    assert "\n" not in error["message"]
+    assert error["code"] is None or isinstance(error["code"], str)
+    if status < 500 and status != 429:
+        assert error["type"] == "invalid_request_error"
+    return error
+
+
+UNSUPPORTED = {
+    "suffix": "end",
+    "stream": True,
+    "stream_options": {"include_usage": True},
+    "logit_bias": {"50256": -100},
+    "presence_penalty": 0.5,
+    "frequency_penalty": -0.5,
+    "prompt_logprobs": 0,
+    "return_token_ids": True,
+    "return_tokens_as_token_ids": True,
+    "add_special_tokens": False,
+    "truncate_prompt_tokens": 10,
+    "ignore_eos": True,
+    "min_tokens": 3,
+    "top_k": 40,
+    "min_p": 0.05,
+    "typical_p": 0.5,
+    "repetition_penalty": 1.1,
+    "response_format": {"type": "json_object"},
+    "logprob_token_ids": [1],
+    "repeat_penalty": 1.1,
+    "typ_p": 0.5,
+    "top_n_sigma": 1,
+    "xtc_probability": 0.5,
+    "dynatemp_range": 0.5,
+    "dry_multiplier": 0.8,
+    "mirostat": 2,
+    "samplers": ["top_k"],
+    "min_keep": 1,
+    "max_completion_tokens": 5,
+    "stop_token_ids": [2],
+    "cache_salt": "salt",
+    "return_tokens": True,
+    "post_sampling_probs": True,
+    "timings_per_token": True,
+    "t_max_predict_ms": 100,
+    "n_keep": -1,
+    "n_indent": 2,
+    "lora": [{"id": 0, "scale": 1}],
+    "response_fields": ["content"],
+    "oai_compat": False,
+    "grammar": 'root ::= "a"',
+    "json_schema": {},
+    "n_probs": 5,
+    "n_predict": 5,
+    "prediction": {"type": "content", "content": "a"},
+}
+
+
+def test_the_list_is_whole() -> None:
+    assert UNSUPPORTED.keys() == _UNSUPPORTED.keys()
+
+
+@pytest.mark.parametrize("field", UNSUPPORTED)
+def test_a_known_field_that_is_not_honoured_is_refused(bundled_server: ServerUnderTest, field: str) -> None:
+    error = error_of(bundled_server.post({"prompt": "a", "max_tokens": 1, field: UNSUPPORTED[field]}))
+    assert (error["param"], error["code"]) == (field, "unsupported_parameter")
+    assert f"'{field}'" in error["message"]
+
+
+NUMBERS = st.integers() | st.floats(allow_nan=False, allow_infinity=False)
+NO_STRINGS = st.none() | st.booleans() | NUMBERS | st.dictionaries(st.text(max_size=2), st.none(), max_size=1)
+ANYTHING = NO_STRINGS | st.text(max_size=3) | st.lists(st.none() | st.integers(), max_size=2)
+
+
+def integers_outside(low: int, high: int) -> st.SearchStrategy[int]:
+    return st.integers(max_value=low - 1) | st.integers(min_value=high + 1)
+
+
+def anything_but(*allowed: type) -> st.SearchStrategy[Any]:
+    """JSON of other types than these; ``null`` means that a field is absent."""
+    return ANYTHING.filter(lambda value: value is not None and type(value) not in allowed)
+
+
+BAD = {
+    "model": anything_but(str),
+    "prompt": st.sampled_from([[], [[]], ["a", []], [[1], []], [1, "a"], ["a", 1], [1, -1], [[1], [-1]], [True], [1.0]])
+    | anything_but(str, list),
+    "max_tokens": st.integers(max_value=-1) | anything_but(int),
+    "temperature": st.floats(max_value=-1e-9) | st.floats(min_value=2.001) | anything_but(int, float),
+    "top_p": st.floats(max_value=0) | st.floats(min_value=1.001) | anything_but(int, float),
+    "n": integers_outside(1, 128) | anything_but(int),
+    "best_of": integers_outside(1, 128) | anything_but(int),
+    "logprobs": integers_outside(0, 20) | anything_but(int),
+    "echo": anything_but(bool),
+    "stop": st.sampled_from(["", [""], ["a", ""], ["a"] * 17, "a" * 1001, [1], [None], ["a", ["b"]]])
+    | anything_but(str, list),
+    "seed": integers_outside(-(2**63), 2**63 - 1) | anything_but(int),
+    "user": anything_but(str),
+}
+
+
+@pytest.mark.parametrize("field", BAD)
+def test_a_bad_value_is_refused_by_name(bundled_server: ServerUnderTest, field: str) -> None:
+    @MANY
+    @given(BAD[field])
+    def refused(value: Any) -> None:
+        error = error_of(bundled_server.post({"prompt": "a", "max_tokens": 1} | {field: value}))
+        assert error["param"] == field
+        assert f"'{field}'" in error["message"]
+
+    refused()
+
+
+JSON_VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-3, 30) | st.floats(allow_nan=False) | st.text(max_size=4),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text(max_size=3), inner, max_size=2),
+    max_leaves=4,
+)
+BODIES = st.dictionaries(st.sampled_from([*BAD, *UNSUPPORTED, "other"]), JSON_VALUES, max_size=4) | JSON_VALUES
+
+
+@MANY
+@given(BODIES)
+@example({"prompt": "\ud800"})
+@example({"prompt": ["a", "\udfff"]})
+@example({"model": "\ud800"})
+@example({"stop": "\ud800"})
+@example({"user": "\ud800"})
+@example({"temperature": float("nan")})
+@example({"presence_penalty": float("nan")})
+@example({"seed": 10**30, "max_tokens": 10**30})
+@example({"prompt": [10**30]})
+@example({"prompt": "a", "\ud800": "\ud800", "max_tokens": 1})
+def test_any_body_gets_an_answer_or_a_reason(bundled_server: ServerUnderTest, body: Any) -> None:
+    answer = bundled_server.post(body)
+    if answer.status_code != 200:
+        error_of(answer, 404 if answer.status_code == 404 else 400)
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b"", "JSON object"),
+        (b"{", "not valid JSON"),
+        (b'{"prompt": "a",}', "not valid JSON"),
+        (b"\xff\xfe", "not valid JSON"),
+        (b'{"prompt": "\xff"}', "not valid JSON"),
+        (b'{"max_tokens": ' + b"9" * 5000 + b"}", "not valid JSON"),
+        (b"[" * 100_000, "not valid JSON"),
+        (b"[]", "JSON object"),
+        (b"null", "JSON object"),
+        (b'"prompt"', "JSON object"),
+        (b"7", "JSON object"),
+    ],
+)
+def test_a_body_that_is_no_object_is_refused(bundled_server: ServerUnderTest, content: bytes, message: str) -> None:
+    headers = {"content-type": "application/json"}
+    error = error_of(bundled_server.http.post("/v1/completions", content=content, headers=headers))
+    assert message in error["message"]
+    assert error["param"] is None
+
+
+def test_a_body_that_does_not_say_it_is_json_is_refused(bundled_server: ServerUnderTest) -> None:
+    error_of(bundled_server.http.post("/v1/completions", content=b'{"prompt": "a"}'))
+    error_of(bundled_server.http.post("/v1/completions", data={"prompt": "a"}))
+
+
+@pytest.mark.parametrize(
+    ("fields", "param"),
+    [
+        ({"max_tokens": 0}, "max_tokens"),
+        ({"max_tokens": 0, "logprobs": 1}, "max_tokens"),
+        ({"n": 3, "best_of": 2, "temperature": 0}, "best_of"),
+        ({"best_of": 2}, "best_of"),
+        ({"prompt": ["a"] * 1025}, "prompt"),
+        ({"prompt": [[5]] * 1025}, "prompt"),
+    ],
+)
+def test_contradictions_are_refused(bundled_server: ServerUnderTest, fields: dict[str, Any], param: str) -> None:
+    assert error_of(bundled_server.post({"prompt": "a"} | fields))["param"] == param
+
+
+@pytest.mark.parametrize("prompt", [[5, 1024], [[5], [6, 99999]], [10**12]])
+def test_a_token_of_no_model_is_refused(server: ServerUnderTest, prompt: list[Any]) -> None:
+    error = error_of(server.post({"prompt": prompt}))
+    assert error["param"] == "prompt"
+    assert "this model's ids end at 1023" in error["message"]
+
+
+@pytest.mark.parametrize("prompt", [[5] * 3000, "word " * 3000, ["short", "word " * 3000]], ids=["ids", "text", "list"])
+@pytest.mark.parametrize("fields", [{}, {"echo": True, "max_tokens": 0, "logprobs": 1}], ids=["complete", "score"])
+def test_a_prompt_beyond_the_context_is_refused(server: ServerUnderTest, prompt: Any, fields: dict[str, Any]) -> None:
+    error = error_of(server.post({"prompt": prompt} | fields))
+    assert (error["code"], error["param"]) == ("context_length_exceeded", "prompt")
+    context = server.http.get("/v1/models").json()["data"][0]["max_model_len"]
+    assert error["message"].startswith(f"This model's maximum context length is {context} tokens, but the prompt has ")
+
+
+def test_another_model_is_not_found(server: ServerUnderTest) -> None:
+    error = error_of(server.post({"model": "gpt-4", "prompt": "a"}), 404)
+    assert (error["code"], error["param"]) == ("model_not_found", "model")
+    assert f"'{server.id}'" in error["message"]
+
+
+def test_more_than_can_ever_wait_is_refused_for_good(bundled_server: ServerUnderTest) -> None:
+    error = error_of(bundled_server.post({"prompt": ["a"] * 33, "n": 128, "max_tokens": 1}))
+    assert error["param"] == "n"
+
+
+def test_more_than_may_wait_is_refused_for_now(serve: Callable[..., ServerUnderTest], no_bos: Path) -> None:
+    server = serve(no_bos, "--slots=1", "--max-waiting=4")
+    few: dict[str, Any] = {"prompt": "a", "n": 4, "max_tokens": 1}
+
+    def until_taken() -> httpx.Response:
+        """Of the two kinds of request, either may come first and keep the other out."""
+        answers = iter(lambda: server.post(few | {"max_tokens": 900}), None)
+        return next(answer for answer in answers if answer.status_code != 429)
+
+    with ThreadPoolExecutor(1) as pool:
+        long = pool.submit(until_taken)
+        answers = iter(lambda: server.post(few), None)
+        refused = next(answer for answer in answers if answer.status_code != 200 or long.done())
+        error = error_of(refused, 429)
+        assert (error["type"], error["code"]) == ("rate_limit_error", "queue_full")
+        assert int(refused.headers["retry-after"]) >= 1
+        with pytest.raises(openai.RateLimitError):
+            server.complete("a", n=4, max_tokens=1)
+        assert long.result().status_code == 200
+    assert server.post(few).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/", 404),
+        ("GET", "/v1", 404),
+        ("GET", "/docs", 404),
+        ("POST", "/v1/chat/completions", 404),
+        ("GET", "/v1/completions", 405),
+        ("DELETE", "/v1/models", 405),
+    ],
+)
+def test_other_routes_are_refused_alike(bundled_server: ServerUnderTest, method: str, path: str, status: int) -> None:
+    error = error_of(bundled_server.http.request(method, path), status)
+    assert "see docs/server.md" in error["message"]
+
+
+def test_openais_client_understands_what_it_is_told(bundled_server: ServerUnderTest) -> None:
+    with pytest.raises(openai.BadRequestError) as caught:
+        bundled_server.complete("a", logprobs=21)
+    assert (caught.value.param, caught.value.type, caught.value.code) == ("logprobs", "invalid_request_error", None)
+    with pytest.raises(openai.NotFoundError) as not_found:
+        bundled_server.complete("a", model="gpt-4")
+    assert not_found.value.code == "model_not_found"
