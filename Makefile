@@ -8,10 +8,11 @@ CACHE := $(or $(XDG_CACHE_HOME),$(HOME)/.cache)/quant-harness
 BUILD_ARGS := -DLLAVA_BUILD=OFF $(CMAKE_ARGS)
 LLAMA := $(shell grep ^llama-cpp-python== requirements.lock)
 # Another version or other arguments (a GPU, say) make another wheel.
-WHEELS := $(CACHE)/wheels/$(shell echo '$(LLAMA) $(BUILD_ARGS)' | cksum | cut -d' ' -f1)
+BUILD := $(shell echo '$(LLAMA) $(BUILD_ARGS)' | cksum | cut -d' ' -f1)
+WHEELS := $(CACHE)/wheels/$(BUILD)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 MODELS ?= q4_k_m,q8_0
-READY := $(VENV)/.ready
+READY := $(VENV)/.ready-$(BUILD)
 
 .PHONY: run test lint setup clean
 
@@ -40,6 +41,7 @@ $(READY): pyproject.toml requirements.lock
 	fi
 	@echo "Installing the Python packages of requirements.lock"
 	@$(PIP) install --find-links $(WHEELS) --requirement requirements.lock
+	@$(PIP) install --force-reinstall --no-deps $(WHEELS)/*.whl
 	@$(PIP) install --no-deps --editable .
 	@touch $@
 
