@@ -1,0 +1,87 @@
+"""What several rooms of the harness need: a served bundled model, made-up instances, and waiting with a deadline."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from harness.models.bundled import BUNDLED_MODEL
+from harness.models.config import ServeConfig
+from harness.serving.endpoint import Endpoint
+from harness.serving.process import ServerProcess
+from harness.types import Instance, Reference
+
+SLOTS = 4
+
+
+@pytest.fixture(scope="session")
+def served(tmp_path_factory: pytest.TempPathFactory) -> Iterator[ServerProcess]:
+    """The bundled model on a real server. All tests ask it, so none may stop it."""
+    log = tmp_path_factory.mktemp("served") / "server.log"
+    with ServerProcess(BUNDLED_MODEL, "world", ServeConfig(), log, slots=SLOTS) as server:
+        yield server
+
+
+@pytest.fixture
+def endpoint(served: ServerProcess) -> Iterator[Endpoint]:
+    """A client of the real server."""
+    with Endpoint(served.base_url, "world", alive=served.check_alive) as found:
+        yield found
+
+
+@pytest.fixture(scope="session")
+def wait_for() -> Callable[[Callable[[], bool]], None]:
+    """Wait until something is true; fail if it is not within the deadline."""
+
+    def wait(condition: Callable[[], bool], seconds: float = 60) -> None:
+        deadline = time.monotonic() + seconds
+        while not condition():
+            assert time.monotonic() < deadline, f"still not so after {seconds} seconds"
+            time.sleep(0.02)
+
+    return wait
+
+
+@pytest.fixture(scope="session")
+def is_gone() -> Callable[[int], bool]:
+    """Whether a process has ended; one that nobody has collected yet has ended too."""
+
+    def gone(pid: int) -> bool:
+        try:
+            return psutil.Process(pid).status() == psutil.STATUS_ZOMBIE
+        except psutil.NoSuchProcess:
+            return True
+
+    return gone
+
+
+@pytest.fixture(scope="session")
+def asked() -> Callable[..., Instance]:
+    """An instance: what is asked, and its choices with the right one marked by a star."""
+
+    def make(text: str, *choices: str, name: str = "x-0") -> Instance:
+        return Instance(name, text, tuple(Reference(c.removeprefix("*"), c.startswith("*")) for c in choices))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def refused_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A well-formed GGUF that both preflights let through, and llama.cpp does not."""
+    import gguf
+    import numpy as np
+
+    path = tmp_path_factory.mktemp("refused") / "refused-F16.gguf"
+    writer = gguf.GGUFWriter(path, "llama")
+    writer.add_context_length(64)
+    writer.add_file_type(gguf.LlamaFileType.MOSTLY_F16)
+    writer.add_tensor("blk.0.attn_q.weight", np.zeros((256, 256), np.float16))
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return path

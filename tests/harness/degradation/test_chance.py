@@ -1,0 +1,47 @@
+from __future__ import annotations
+
+import pandas as pd
+import pytest
+
+from harness.degradation.chance import tasks_at_chance
+
+RATES = {"quiz": 0.25, "coin": 0.5, "open": 0.0, "text": 0.0}
+
+
+def instances(right: int | None, n: int, scenario: str = "quiz", model: str = "ref") -> pd.DataFrame:
+    """Answers of one model to one task, the first ``right`` of them right; None for no right and wrong."""
+    correct = [None if right is None else i < right for i in range(n)]
+    return pd.DataFrame(
+        {"model": model, "scenario": scenario, "adapter": "joint", "correct": pd.array(correct, "boolean")}
+    )
+
+
+@pytest.mark.parametrize(("right", "n"), [(25, 100), (32, 100), (18, 100), (5, 100), (1, 4)])
+def test_a_reference_that_guesses_is_named(right: int, n: int) -> None:
+    assert tasks_at_chance(instances(right, n), "ref", RATES) == [
+        f"quiz (joint): the reference does no better than guessing ({right / n:.3f} against 0.250), "
+        "so this task says nothing about quantization."
+    ]
+
+
+@pytest.mark.parametrize(("right", "n"), [(40, 100), (100, 100), (4, 4)])
+def test_a_reference_that_knows_is_not(right: int, n: int) -> None:
+    assert tasks_at_chance(instances(right, n), "ref", RATES) == []
+
+
+@pytest.mark.parametrize(
+    ("scenario", "right", "named"), [("coin", 55, True), ("coin", 65, False), ("open", 0, True), ("open", 1, False)]
+)
+def test_chance_depends_on_the_scenario(scenario: str, right: int, named: bool) -> None:
+    assert bool(tasks_at_chance(instances(right, 100, scenario), "ref", RATES)) == named
+
+
+def test_only_the_reference_and_only_right_or_wrong_count() -> None:
+    parts = [
+        instances(90, 100),
+        instances(25, 100, model="q2_k"),
+        instances(None, 100, "text"),
+        instances(50, 100, "coin"),
+    ]
+    (said,) = tasks_at_chance(pd.concat(parts), "ref", RATES)
+    assert said.startswith("coin (joint): ")

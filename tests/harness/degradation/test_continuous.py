@@ -1,0 +1,112 @@
+from __future__ import annotations
+
+import math
+from itertools import product
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from harness.degradation.binary import PairedResult
+from harness.degradation.continuous import FEW, compare_continuous
+
+SLOW = settings(max_examples=25, deadline=None)
+"""Each example resamples ten thousand times, twice."""
+DIFFERENCES = st.lists(st.integers(-3000, 3000).map(lambda n: n / 1000), min_size=2, max_size=30)
+
+
+def compare(differences: list[float] | np.ndarray, *, seed: int = 0) -> PairedResult:
+    """The comparison for these differences, on a reference that is the same number everywhere."""
+    candidate = np.array(differences, float)
+    return compare_continuous(np.zeros_like(candidate), candidate, seed=seed)
+
+
+@pytest.mark.parametrize(
+    "differences", [[0.1, 0.2, 0.3, 0.4, 0.5], [0.1, -0.2, 0.3, 0.4], [1, 1, -1], [0, 0, 0, 1], [3, 1]]
+)
+def test_the_p_value_is_exact_for_few_pairs(differences: list[float]) -> None:
+    size = abs(sum(differences)) - 1e-9
+    signs = list(product((-1, 1), repeat=len(differences)))
+    as_far = sum(abs(sum(s * d for s, d in zip(sign, differences, strict=True))) >= size for sign in signs)
+    assert compare(differences).p_value == pytest.approx(as_far / len(signs))
+
+
+def test_many_pairs_agree_with_the_t_test() -> None:
+    differences = np.random.default_rng(5).normal(0.02, 0.1, 400)
+    result = compare(differences)
+    test = stats.ttest_1samp(differences, 0)
+    assert result.delta == differences.mean()
+    assert (result.ci_low, result.ci_high) == pytest.approx(tuple(test.confidence_interval()), abs=0.001)
+    assert result.p_value == pytest.approx(test.pvalue, abs=0.002)
+
+
+def test_the_interval_of_skewed_differences_leans_to_their_tail() -> None:
+    result = compare([*[0.0] * 30, *[0.1] * 8, 2.0, 3.0])
+    assert result.ci_high - result.delta > 1.2 * (result.delta - result.ci_low)
+
+
+def test_pairs_that_differ_by_the_same_amount_have_an_interval_of_no_width() -> None:
+    assert compare([0.25] * 4) == (0.25, 0.25, 0.25, 2 / 2**4)
+    assert compare([0.25] * 40).p_value < 0.001
+
+
+def test_no_difference_at_all() -> None:
+    assert compare([0.0] * 5) == (0, 0, 0, 1)
+
+
+def test_a_constant_difference_that_rounding_blurs() -> None:
+    # Subtracting gives back 0.1 with the last bits in disorder.
+    reference = np.linspace(1, 2, 30)
+    result = compare_continuous(reference, reference + 0.1, seed=0)
+    assert result[:3] == pytest.approx((0.1, 0.1, 0.1))
+    assert result.p_value < 0.001
+
+
+def test_few_pairs_have_students_interval() -> None:
+    differences = np.random.default_rng(2).normal(0.1, 0.3, FEW - 1)
+    expected = stats.ttest_1samp(differences, 0).confidence_interval()
+    assert compare(differences)[1:3] == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize("n", [3, 8, FEW - 1, FEW, 40])
+def test_the_interval_misses_a_true_zero_rarely(n: int) -> None:
+    rng = np.random.default_rng(n)
+    intervals = [compare(rng.normal(0, 1, n), seed=i)[1:3] for i in range(60)]
+    missed = sum(not low <= 0 <= high for low, high in intervals)
+    assert missed <= 9  # 5% of them are 3; more than 9 come once in 2,000 times
+
+
+def test_one_pair_says_nothing_about_spread() -> None:
+    result = compare([0.5])
+    assert result.delta == 0.5
+    assert all(math.isnan(value) for value in result[1:])
+
+
+def test_a_seed_always_gives_the_same_and_another_nearly_the_same() -> None:
+    differences = list(np.random.default_rng(1).normal(0.1, 0.3, 50))
+    assert compare(differences, seed=3) == compare(differences, seed=3)
+    assert compare(differences, seed=3) != compare(differences, seed=4)
+    assert compare(differences, seed=3) == pytest.approx(compare(differences, seed=4), abs=0.01)
+
+
+@SLOW
+@given(DIFFERENCES)
+def test_the_result_is_possible(differences: list[float]) -> None:
+    result = compare(differences)
+    assert result.delta == pytest.approx(sum(differences) / len(differences))
+    if len(differences) >= FEW:  # below, the t interval may reach beyond what was seen
+        assert min(differences) - 1e-9 <= result.ci_low <= result.ci_high <= max(differences) + 1e-9
+    assert result.ci_low - 1e-9 <= result.delta <= result.ci_high + 1e-9
+    assert 0 < result.p_value <= 1
+
+
+@SLOW
+@given(DIFFERENCES)
+def test_swapping_the_models_turns_the_sign(differences: list[float]) -> None:
+    there, back = compare(differences), compare([-d for d in differences])
+    assert there.delta == -back.delta
+    assert there.p_value == pytest.approx(back.p_value)
+    spread = max(differences) - min(differences)
+    assert (there.ci_low, there.ci_high) == pytest.approx((-back.ci_high, -back.ci_low), abs=0.2 * spread + 1e-9)

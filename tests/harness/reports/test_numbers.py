@@ -1,0 +1,97 @@
+from __future__ import annotations
+
+import math
+import re
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.reports import numbers
+
+SHARES = st.floats(-1, 1)
+ANY = st.floats(-1000, 1000)
+
+
+@pytest.mark.parametrize(
+    ("n_bytes", "shown"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (535_872, "535.9 kB"),
+        (6_032_768, "6.0 MB"),
+        (999_900_000, "999.9 MB"),
+        (4_920_000_000, "4.9 GB"),
+        (1_500_000_000_000, "1500.0 GB"),
+    ],
+)
+def test_sizes(n_bytes: int, shown: str) -> None:
+    assert numbers.size(n_bytes) == shown
+
+
+@pytest.mark.parametrize(("value", "shown"), [(0.0, "0.000"), (1, "1.000"), (0.81234, "0.812"), (math.nan, "")])
+def test_figures(value: float, shown: str) -> None:
+    assert numbers.figure(value) == shown
+
+
+@pytest.mark.parametrize(
+    ("values", "is_share", "shown"),
+    [
+        ((-0.006, -0.012, 0.001), True, "-0.6 pp (-1.2 .. +0.1)"),
+        ((0.0, -0.001, 0.001), True, "+0.0 pp (-0.1 .. +0.1)"),
+        ((-0.0004, -0.0012, 0.0004), True, "+0.0 pp (-0.1 .. +0.0)"),
+        ((-1.0, -1.0, -0.9612), True, "-100.0 pp (-100.0 .. -96.1)"),
+        ((1.08889, 1.0512, 1.13), False, "+1.0889 (+1.0512 .. +1.1300)"),
+        ((-0.00003, -0.00003, -0.00003), False, "+0.0000 (+0.0000 .. +0.0000)"),
+        ((0.25, math.nan, math.nan), False, "+0.2500 (no interval)"),
+        ((math.nan, math.nan, math.nan), True, ""),
+    ],
+)
+def test_differences(values: tuple[float, float, float], is_share: bool, shown: str) -> None:
+    assert numbers.difference(*values, is_share=is_share) == shown
+
+
+@given(SHARES, SHARES, SHARES)
+def test_shares_always_carry_a_sign_and_zero_is_never_negative(delta: float, low: float, high: float) -> None:
+    shown = numbers.difference(delta, low, high, is_share=True)
+    match = re.fullmatch(r"([+-]\d+\.\d) pp \(([+-]\d+\.\d) \.\. ([+-]\d+\.\d)\)", shown)
+    assert match
+    assert "-0.0" not in match.groups()
+    assert [float(group) for group in match.groups()] == pytest.approx([100 * delta, 100 * low, 100 * high], abs=0.051)
+
+
+@given(ANY, ANY, ANY)
+def test_other_differences_too(delta: float, low: float, high: float) -> None:
+    shown = numbers.difference(delta, low, high, is_share=False)
+    match = re.fullmatch(r"([+-]\d+\.\d{4}) \(([+-]\d+\.\d{4}) \.\. ([+-]\d+\.\d{4})\)", shown)
+    assert match
+    assert "-0.0000" not in match.groups()
+    assert [float(group) for group in match.groups()] == pytest.approx([delta, low, high], abs=0.000051)
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "higher", "lower"),
+    [
+        (0.1, 0.2, "↑", "↓"),
+        (-0.2, -0.1, "↓", "↑"),
+        (-0.1, 0.1, "", ""),
+        (0.0, 0.1, "", ""),
+        (-0.1, 0.0, "", ""),
+        (math.nan, math.nan, "", ""),
+    ],
+)
+def test_arrows_say_worse_or_better(low: float, high: float, higher: str, lower: str) -> None:
+    assert numbers.arrow(low, high, higher_is_better=True) == higher
+    assert numbers.arrow(low, high, higher_is_better=False) == lower
+
+
+@given(st.floats(0, 1))
+def test_a_p_value_is_never_shown_as_zero(value: float) -> None:
+    shown = numbers.p_value(value)
+    assert shown == "<0.001" or (float(shown) > 0 and float(shown) == pytest.approx(value, abs=0.00051))
+    assert (shown == "<0.001") == (value < 0.0005)
+
+
+def test_a_missing_p_value_is_empty() -> None:
+    assert numbers.p_value(math.nan) == ""

@@ -1,0 +1,37 @@
+from __future__ import annotations
+
+import pandas as pd
+
+from harness.reports.rows import HEADINGS, Row, rows_of
+
+
+def test_a_row_for_each_task_in_the_order_of_the_table(degradation: pd.DataFrame) -> None:
+    assert list(rows_of(degradation, "q2_k")) == [
+        Row("world_facts", "400", "0.963", "0.328", "-63.5 pp (-68.0 .. -58.4)", "↓", "-256 +2", "<0.001"),
+        Row("world_choice (separate)", "400", "1.000", "0.998", "-0.2 pp (-0.9 .. +0.4)", "", "-1 +0", "1.000"),
+        Row("world_choice (joint)", "400", "0.250", "0.250", "+0.0 pp (-9.3 .. +9.3)", "", "-180 +180", "1.000"),
+        Row("world_text", "200", "0.812", "1.901", "+1.0889 (+1.0512 .. +1.1307)", "↓", "", "<0.001"),
+    ]
+
+
+def test_less_is_better_for_bits_and_more_for_answers(degradation: pd.DataFrame) -> None:
+    assert [row.arrow for row in rows_of(degradation, "q8_0")] == ["", "", "↑", "↑"]
+
+
+def test_the_reference_has_values_and_no_comparison(degradation: pd.DataFrame) -> None:
+    for row in rows_of(degradation, "f16"):
+        assert row.value == row.reference != ""
+        assert row[4:] == ("", "", "", "")
+
+
+def test_the_adapter_is_named_only_where_there_are_several(degradation: pd.DataFrame) -> None:
+    one = degradation[degradation["adapter"] != "multiple_choice_joint"]
+    assert [row.scenario for row in rows_of(one, "q8_0")] == ["world_facts", "world_choice", "world_text"]
+
+
+def test_there_is_a_heading_for_each_field(degradation: pd.DataFrame) -> None:
+    assert len(HEADINGS) == len(Row._fields)
+
+
+def test_a_model_that_is_not_there_has_no_rows(degradation: pd.DataFrame) -> None:
+    assert list(rows_of(degradation, "q4_0")) == []
