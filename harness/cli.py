@@ -21,6 +21,7 @@ from harness.display import make_display
 from harness.errors import HarnessError
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.config import config_names, load_config
+from harness.reports.rows import SHORT_ADAPTERS
 from harness.reports.terminal import print_table
 from harness.run import run as run_job
 from harness.run_spec import RunSpec
@@ -47,7 +48,10 @@ def _names(text: str) -> tuple[str, ...]:
 def run(
     models: Annotated[
         str,
-        typer.Option(help="What to compare: names of quantizations or paths of GGUF files.", envvar="HARNESS_MODELS"),
+        typer.Option(
+            help="What to compare, by commas: names (`harness models` lists them), GGUF or YAML files.",
+            envvar="HARNESS_MODELS",
+        ),
     ] = "q4_k_m,q8_0",
     model: Annotated[
         Path,
@@ -62,7 +66,8 @@ def run(
         ),
     ] = None,
     scenarios: Annotated[
-        str, typer.Option(help="Names of scenarios; `harness scenarios` lists them.", envvar="HARNESS_SCENARIOS")
+        str,
+        typer.Option(help="Names, by commas; `harness scenarios` lists them.", envvar="HARNESS_SCENARIOS"),
     ] = "all",
     max_instances: Annotated[
         int, typer.Option(min=0, help="Instances a scenario, at most; 0 for all.", envvar="HARNESS_MAX_INSTANCES")
@@ -97,7 +102,9 @@ def run(
     )
     result = run_job(spec, make_display(_console(stderr=True)))
     if as_json:
-        sys.stdout.write(result.degradation.to_json(orient="records", indent=2) + "\n")
+        sys.stdout.write(result.degradation.to_json(orient="records", indent=2, double_precision=15) + "\n")
+        for note in (*result.notes, f"Everything else is in {spec.out}"):
+            print(note, file=sys.stderr)
         return
     console = _console()
     print_table(console, result.degradation, result.candidates, result.notes)
@@ -107,7 +114,8 @@ def run(
 @app.command()
 def scenarios(as_json: AsJson = False) -> None:
     """List what can be asked."""
-    rows = [(s.name, s.metric, ", ".join(s.adapters), s.description) for s in SCENARIOS.values()]
+    shown = [[a if as_json else SHORT_ADAPTERS.get(a, a) for a in s.adapters] for s in SCENARIOS.values()]
+    rows = [(s.name, s.metric, ", ".join(a), s.description) for s, a in zip(SCENARIOS.values(), shown, strict=True)]
     _list(("scenario", "metric", "adapters", "description"), rows, as_json=as_json)
 
 

@@ -74,10 +74,9 @@ def run(spec: RunSpec, display: Display) -> RunResult:
 
 
 @contextmanager
-def _serving(candidate: Candidate, concurrency: int, folder: Path, display: Display) -> Iterator[Endpoint]:
+def _serving(candidate: Candidate, concurrency: int, folder: Path) -> Iterator[Endpoint]:
     """A server of its own for one model, and the endpoint in front of it, found fit for scoring."""
     label = candidate.label
-    display.say(f"{label}: starting its server")
     log = folder / f"server-{label}.log"
     with (
         ServerProcess(candidate.facts.path, label, candidate.serve, log, slots=concurrency) as server,
@@ -97,7 +96,8 @@ def _try_all(
     """
     fitted: dict[str, Task | None] = {task.label: task for task in tasks}
     for candidate in candidates:
-        with _serving(candidate, concurrency, folder, display) as endpoint:
+        display.say(f"{candidate.label}: checking that it can be served")
+        with _serving(candidate, concurrency, folder) as endpoint:
             fitted = {label: task and task.fitted(endpoint.fits) for label, task in fitted.items()}
     notes: list[str] = []
     for task in tasks:
@@ -121,7 +121,8 @@ def _ask_all(
     """All tasks, put to one model."""
     label = candidate.label
     rows: list[dict[str, Any]] = []
-    with _serving(candidate, concurrency, folder, display) as endpoint:
+    display.say(f"{label}: starting its server")
+    with _serving(candidate, concurrency, folder) as endpoint:
         for task in tasks:
             display.say(f"{label}: {task.label}")
             new = run_task(endpoint, label, task, concurrency=concurrency, tick=display.tick)

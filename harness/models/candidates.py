@@ -47,6 +47,8 @@ def prepare(
         UserError: a file or config is not usable, or nothing is left to compare.
         RunError: quantizing failed.
     """
+    if not models:
+        raise UserError("--models names nothing; `harness models` lists what it can name.")
     facts = read_facts(base)
     # Everything is read before the first file is made: a wrong name is told at once.
     named = [_read(name) for name in dict.fromkeys(models)]

@@ -195,7 +195,7 @@ def _find(name_or_path: str | Path) -> Path:
     if isinstance(name_or_path, Path) or path.suffix in (".yaml", ".yml") or path.name != text:
         return path
     if text.lower() not in config_names():
-        raise UserError(f"{_known('quantization config', text, config_names())}, and no path of a YAML file.")
+        raise UserError(f"{_known('quantization config', text, config_names())}, and no path of a GGUF or YAML file.")
     return config_dir() / f"{text.lower()}.yaml"
 
 

@@ -103,7 +103,7 @@ def open_gguf(path: Path) -> GGUFReader:
     if size == 0:
         raise UserError(f"{path} is empty; fetch or make the GGUF file again.")
     if magic != b"GGUF"[: len(magic)]:
-        raise UserError(f"{path} is no GGUF file: it begins with {magic!r} and not with b'GGUF'.")
+        raise UserError(f"{path} is no GGUF file: it begins with {magic!r}, not with b'GGUF'; give one that does.")
     try:
         return Reader(path)
     except CutShort as error:

@@ -9,6 +9,7 @@ import subprocess
 import sys
 import uuid
 from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -233,8 +234,9 @@ def test_the_report_speaks_of_every_model(small_run: Run) -> None:
 def test_progress_is_told_in_lines(small_run: Run) -> None:
     lines = small_run.done.stderr.splitlines()
     models = ("f16", "q4_k_m", "f16_kv_q8_0")
+    checks = [f"{model}: checking that it can be served" for model in models]
     starts = [f"{model}: starting its server" for model in models]
-    assert lines[:5] == ["quantizing to q4_k_m", *starts, "asking 54 instances in all"]
+    assert lines[:5] == ["quantizing to q4_k_m", *checks, "asking 54 instances in all"]
     assert [line for line in lines[5:] if line in starts] == starts
     for model in models:
         assert sum(line.startswith(f"{model}: ") and line.endswith(" over 6") for line in lines) == 3
@@ -352,13 +354,36 @@ REFUSALS = {
 }
 
 
-@pytest.mark.parametrize(("prepare", "said"), REFUSALS.values(), ids=REFUSALS)
-def test_bad_input_is_one_sentence_and_leaves_nothing(
-    prepare: Callable[[Path, Path, Path], list[str]], said: str, shell: Shell, quantized: Path, refused_gguf: Path
-) -> None:
-    words = prepare(shell.folder, quantized, refused_gguf)
-    before = shell.left()
-    done = shell.run("run", "--max-instances", "2", "--cache-dir", "cache", *words)
+class Refused(NamedTuple):
+    """What came of a run that cannot work."""
+
+    done: subprocess.CompletedProcess[str]
+    before: list[str]
+    after: list[str]
+    running: list[list[str]]
+
+
+@pytest.fixture(scope="module")
+def refused(
+    tmp_path_factory: pytest.TempPathFactory, quantized: Path, refused_gguf: Path
+) -> Iterator[dict[str, Future[Refused]]]:
+    """All of them, two at a time: most of each is the start of Python."""
+
+    def run(prepare: Callable[[Path, Path, Path], list[str]]) -> Refused:
+        shell = Shell(tmp_path_factory.mktemp("refused"))
+        words = prepare(shell.folder, quantized, refused_gguf)
+        before = shell.left()
+        done = shell.run("run", "--max-instances", "2", "--cache-dir", "cache", *words)
+        return Refused(done, before, shell.left(), shell.processes())
+
+    with ThreadPoolExecutor(2) as pool:
+        yield {name: pool.submit(run, prepare) for name, (prepare, _) in REFUSALS.items()}
+
+
+@pytest.mark.parametrize("name", REFUSALS)
+def test_bad_input_is_one_sentence_and_leaves_nothing(name: str, refused: dict[str, Future[Refused]]) -> None:
+    said = REFUSALS[name][1]
+    done, before, after, running = refused[name].result()
     assert done.returncode == 2, done.stderr
     assert done.stdout == ""
     *progress, error = done.stderr.splitlines()
@@ -366,7 +391,8 @@ def test_bad_input_is_one_sentence_and_leaves_nothing(
     assert said in error
     assert not any(line.startswith("error: ") for line in progress)
     assert "Traceback" not in done.stderr
-    assert shell.left() == before
+    assert after == before
+    assert running == []
 
 
 @pytest.mark.parametrize(
@@ -384,7 +410,7 @@ def test_bad_options_are_refused_with_a_hint(words: tuple[str, ...]) -> None:
 
 MOMENTS = {
     "quantizing": ("q3_k_m", "quantizing to q3_k_m"),
-    "starting": ("f16_kv_q8_0", "f16: starting its server"),
+    "starting": ("f16_kv_q8_0", "f16: checking that it can be served"),
     "asking": ("f16_kv_q8_0", "f16: world_sums"),
 }
 
@@ -414,9 +440,8 @@ def start_and_wait(shell: Shell, moment: str) -> subprocess.Popen[str]:
         (signal.SIGINT, "quantizing"),
         (signal.SIGINT, "starting"),
         (signal.SIGINT, "asking"),
-        (signal.SIGTERM, "quantizing"),
         (signal.SIGTERM, "asking"),
-        (signal.SIGHUP, "starting"),
+        (signal.SIGHUP, "quantizing"),
     ],
 )
 def test_a_run_that_is_stopped_leaves_nothing(kind: signal.Signals, moment: str, shell: Shell) -> None:
@@ -439,7 +464,7 @@ def test_a_run_under_nohup_goes_on_when_the_terminal_closes(shell: Shell) -> Non
         signal.signal(signal.SIGHUP, before)
     with process:
         process.send_signal(signal.SIGHUP)
-        until(process, "f16: starting its server")
+        until(process, "f16: checking that it can be served")
         process.terminate()
         process.communicate(timeout=120)
     assert process.returncode == 130

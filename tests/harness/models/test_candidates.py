@@ -77,10 +77,15 @@ def test_what_is_the_reference_itself_is_left_out_with_a_note(prepared: Prepared
     assert said == ["f16 is the reference itself and is not compared."]
 
 
-@pytest.mark.parametrize(("models", "reference"), [(["f16"], None), (["q8_0"], "q8_0"), ([], None)])
+@pytest.mark.parametrize(("models", "reference"), [(["f16"], None), (["q8_0"], "q8_0")])
 def test_nothing_to_compare(models: list[str], reference: str | None, prepared: Prepared) -> None:
     with pytest.raises(UserError, match=r"^--models names nothing but the reference \((f16|q8_0)\) itself; name some"):
         prepared(*models, reference=reference)
+
+
+def test_nothing_named(prepared: Prepared) -> None:
+    with pytest.raises(UserError, match=r"^--models names nothing; `harness models` lists what it can name\.$"):
+        prepared()
 
 
 def test_a_file_that_would_be_called_like_the_reference(prepared: Prepared, q8_0: Path, tmp_path: Path) -> None:

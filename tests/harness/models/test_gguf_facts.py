@@ -115,7 +115,7 @@ def test_files_that_are_no_gguf(tmp_path: Path) -> None:
     path.touch()
     assert sentence(path) == "is empty; fetch or make the GGUF file again."
     path.write_text("version https://git-lfs.github.com/spec/v1")
-    assert sentence(path) == "is no GGUF file: it begins with b'vers' and not with b'GGUF'."
+    assert sentence(path) == "is no GGUF file: it begins with b'vers', not with b'GGUF'; give one that does."
     path.write_bytes(b"GG")
     assert sentence(path) == "is cut short: the header needs 4 bytes and the file has 2; fetch or make it again."
     path.write_bytes(b"GGUF" + struct.pack("<IQQ", 99, 0, 0))

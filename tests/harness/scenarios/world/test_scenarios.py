@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Callable
+from functools import cache
 
 import pytest
 from world_oracle import FIELDS, Oracle
@@ -8,7 +10,7 @@ from world_oracle import FIELDS, Oracle
 from harness.adaptation.table import ADAPTERS
 from harness.errors import UserError
 from harness.metrics.table import METRICS
-from harness.scenarios.base import Scenario
+from harness.scenarios.base import Data, Scenario
 from harness.scenarios.table import SCENARIOS, find_scenarios
 from harness.scenarios.world.facts import World
 from harness.scenarios.world.questions import N_CHOICES, pair_is_held_out
@@ -24,12 +26,13 @@ DIGESTS = {
 }
 """Number of instances, and a digest of all of them: results of two runs are comparable only where both are the same."""
 
+load: Callable[[Scenario], Data] = cache(lambda scenario: scenario.load())
 each_scenario = pytest.mark.parametrize("scenario", SCENARIOS.values(), ids=SCENARIOS)
 
 
 @each_scenario
 def test_instances_are_the_same_in_every_run(scenario: Scenario) -> None:
-    data = scenario.load()
+    data = load(scenario)
     assert data == scenario.load()
     digest = hashlib.sha256(repr(data).encode()).hexdigest()[:16]
     assert (len(data.test), digest) == DIGESTS[scenario.name]
@@ -37,7 +40,7 @@ def test_instances_are_the_same_in_every_run(scenario: Scenario) -> None:
 
 @each_scenario
 def test_ids_are_unique(scenario: Scenario) -> None:
-    data = scenario.load()
+    data = load(scenario)
     ids = [instance.id for instance in data.train + data.test]
     assert len(ids) == len(set(ids))
     assert all(name.startswith(f"{scenario.name}-") for name in ids)
@@ -45,7 +48,7 @@ def test_ids_are_unique(scenario: Scenario) -> None:
 
 @each_scenario
 def test_no_question_is_both_an_example_and_a_test(scenario: Scenario) -> None:
-    data = scenario.load()
+    data = load(scenario)
     assert len({instance.input for instance in data.test}) == len(data.test)
     assert not {instance.input for instance in data.train} & {instance.input for instance in data.test}
     assert len(data.train) >= scenario.n_shots
@@ -53,7 +56,7 @@ def test_no_question_is_both_an_example_and_a_test(scenario: Scenario) -> None:
 
 @each_scenario
 def test_every_reference_answer_is_right(scenario: Scenario, oracle: Oracle) -> None:
-    data = scenario.load()
+    data = load(scenario)
     if scenario.name == "world_text":
         assert not any(instance.references or instance.kind for instance in data.test)
         return
@@ -81,12 +84,12 @@ def test_adapters_and_metric_exist(scenario: Scenario) -> None:
 
 
 def test_choices_are_four() -> None:
-    data = SCENARIOS["world_choice"].load()
+    data = load(SCENARIOS["world_choice"])
     assert {len(instance.references) for instance in data.train + data.test} == {N_CHOICES}
 
 
 def test_kinds_cover_what_a_scenario_is_about(world: World) -> None:
-    asked = {name: {instance.kind for instance in SCENARIOS[name].load().test} for name in SCENARIOS}
+    asked = {name: {instance.kind for instance in load(SCENARIOS[name]).test} for name in SCENARIOS}
     assert asked["world_facts"] == asked["world_choice"]
     assert asked["world_facts"] | asked["world_two_step"] == FIELDS.keys()
     assert not asked["world_facts"] & asked["world_two_step"]
