@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from server.api import completions, models, operations
+from server.api import completions, models, operations, playground
 from server.api.state import Served
 from server.engine.engine import Engine
 from server.engine.llama import VERSION
@@ -31,7 +31,7 @@ def create_app(engine: Engine, model_id: str) -> FastAPI:
     """The server over a loaded engine; it answers to ``model_id``."""
     app = FastAPI(title="quant-harness server", docs_url=None, redoc_url=None)
     app.state.served = Served(engine, model_id, int(time.time()), VERSION)
-    for module in (completions, models, operations):
+    for module in (completions, models, operations, playground):
         app.include_router(module.router)
     app.middleware("http")(_with_request_id)
     app.add_exception_handler(ApiError, _api_error)
