@@ -48,4 +48,9 @@ class Settings(BaseSettings):
     max_waiting: Annotated[int, Field(ge=1)] = Field(
         4096, description="sequences that may wait before requests get 429"
     )
+    score_cache_mib: Annotated[int, Field(ge=0)] = Field(
+        64, description="memory for remembered log-probabilities of prompts, in MiB"
+    )
+    request_timeout: Annotated[float, Field(gt=0)] = Field(600, description="seconds that a request may take in all")
+    allow_grammars: bool = Field(False, description="let requests bring a GBNF grammar or a JSON schema")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="what to log")

@@ -1,92 +1,139 @@
-"""``POST /v1/completions``."""
+"""``POST /v1/completions``, and the same as llama.cpp names it: ``/completion``, ``/completions``."""
 
 from __future__ import annotations
 
-import secrets
-import time
+from collections.abc import AsyncIterator
 from typing import Any
 
-from fastapi import APIRouter
+from fastapi import APIRouter, Request, Response
+from pydantic_core import to_json
 
+from server.api.execution import results, start, updates
+from server.api.jobs import check_count, check_model, completion_jobs
 from server.api.prompts import read_prompts
+from server.api.sse import EventStream
 from server.api.state import Served, ServedModel
 from server.engine.prompt import Prompt
-from server.engine.scheduler import QueueFull, SequenceFailed
-from server.engine.sequence import Job
-from server.formats.llama_cpp import extension_fields
-from server.formats.openai import Formatted, format_choice
-from server.protocol.completions import CompletionRequest, CompletionResponse, Usage
-from server.protocol.errors import EngineFailure, InvalidRequest, ModelNotFound, Overloaded
+from server.engine.run import Run
+from server.engine.sequence import Job, Result
+from server.formats.llama_cpp import extension_fields, native
+from server.formats.openai import Envelope, choice, usage
+from server.formats.transcript import Piece, Transcript
+from server.protocol.completions import CompletionRequest, CompletionResponse, NativeRequest
 
 router = APIRouter()
 
 
-@router.post("/v1/completions")
-async def complete(request: CompletionRequest, served: ServedModel) -> dict[str, Any]:
+@router.post("/v1/completions", response_model=CompletionResponse)
+async def complete(body: CompletionRequest, request: Request, served: ServedModel) -> Response:
     """Complete or score prompts; with ``echo`` and ``logprobs``, every token of the prompt gets its log-probability."""
-    if request.model is not None and request.model != served.id:
-        raise ModelNotFound(
-            f"The model '{request.model}' is not served here; this server serves '{served.id}'.", param="model"
-        )
-    request.refuse_unsupported()
-    most = served.engine.max_waiting
-    if request.n_prompts * request.n > most:
-        raise InvalidRequest(f"'n' completions of so many prompts are more than the {most} that may wait.", param="n")
-    prompts = read_prompts(request, served.engine.model, served.engine.context_size)
-    asked = [prompt for prompt in prompts for _ in range(request.n)]
-    seed = request.seed if request.seed is not None else secrets.randbits(32)
-    jobs = [_job(request, prompt, seed + i % request.n, served.engine.context_size) for i, prompt in enumerate(asked)]
-    try:
-        results = await served.engine.run(jobs)
-    except QueueFull:
-        raise Overloaded("The server has as many requests waiting as it accepts; try again later.") from None
-    except SequenceFailed as error:
-        raise EngineFailure(f"The request could not be computed: {error}.") from error
-    model = served.engine.model
-    choices = [
-        format_choice(i, request, model, prompt, result)
-        for i, (prompt, result) in enumerate(zip(asked, results, strict=True))
-    ]
-    extensions = [
-        extension_fields(request, prompt, result, done.choice.text, served.id, served.engine.context_size)
-        for prompt, result, done in zip(asked, results, choices, strict=True)
-    ]
-    return _response(served, request, choices, extensions)
+    return await _answer(body, request, served)
 
 
-def _job(request: CompletionRequest, prompt: Prompt, seed: int, context_size: int) -> Job:
-    return Job(
-        prompt=prompt.tokens,
-        max_tokens=min(request.max_tokens, context_size - len(prompt.tokens)),
-        score_prompt=request.echo and request.logprobs is not None,
-        top_k=request.logprobs,
-        temperature=request.temperature,
-        top_p=request.top_p,
-        seed=seed,
-        stops=tuple(request.stop),
-    )
+@router.post("/completion", response_model=CompletionResponse)
+@router.post("/completions", response_model=CompletionResponse, include_in_schema=False)
+async def complete_as_llama_cpp(body: NativeRequest, request: Request, served: ServedModel) -> Response:
+    """The same with llama.cpp's default of unlimited tokens; ``"oai_compat": false`` answers in its format alone."""
+    return await _answer(body, request, served)
 
 
-def _response(
-    served: Served, request: CompletionRequest, choices: list[Formatted], extensions: list[dict[str, Any]]
-) -> dict[str, Any]:
-    """OpenAI's object. llama.cpp's fields stand at the top where there is one choice, else in each choice."""
-    prompt_tokens = sum(done.prompt_tokens for done in choices[:: request.n])
-    completion_tokens = sum(done.completion_tokens for done in choices)
-    body = CompletionResponse(
-        id=f"cmpl-{secrets.token_hex(12)}",
-        created=int(time.time()),
-        model=served.id,
-        system_fingerprint=served.fingerprint,
-        choices=[done.choice for done in choices],
-        usage=Usage(
-            prompt_tokens=prompt_tokens,
-            completion_tokens=completion_tokens,
-            total_tokens=prompt_tokens + completion_tokens,
-        ),
-    ).model_dump()
-    if len(extensions) == 1:
-        return body | extensions[0]
-    for choice, fields in zip(body["choices"], extensions, strict=True):
-        choice.update(fields)
-    return body
+async def _answer(body: CompletionRequest, request: Request, served: Served) -> Response:
+    check_model(body.model, served)
+    body.check()
+    check_count(body.n_prompts * body.candidates, served)
+    prompts = read_prompts(body, served.engine.model, served.engine.context_size)
+    jobs = completion_jobs(body, prompts, served)
+    writer = _Writer(body, served, prompts)
+    if body.stream:
+        run = start(jobs, served, stream=True)
+        return EventStream(run, writer.stream(run, jobs), done=body.oai_compat)
+    found = _best(body, await results(jobs, request, served))
+    answer = writer.whole(found) if body.oai_compat else writer.whole_native(found)
+    return Response(to_json(answer), media_type="application/json")
+
+
+def _best(body: CompletionRequest, found: list[Result]) -> list[Result]:
+    """Of each prompt's candidates, the ``n`` with the highest log-probability per token, best first."""
+    if body.candidates == body.n:
+        return found
+    groups = [found[i : i + body.candidates] for i in range(0, len(found), body.candidates)]
+    return [result for group in groups for result in sorted(group, key=_mean_logprob, reverse=True)[: body.n]]
+
+
+def _mean_logprob(result: Result) -> float:
+    assert result.scores is not None
+    begin = len(result.job.prompt)
+    n = len(result.completion)
+    return float(result.scores.logprob[begin : begin + n].mean()) if n else 0.0
+
+
+class _Writer:
+    """Writes the completions of one request, at once or as they come."""
+
+    def __init__(self, body: CompletionRequest, served: Served, prompts: list[Prompt]) -> None:
+        self._body = body
+        self._served = served
+        self._envelope = Envelope(served.id, served.fingerprint)
+        model = served.engine.model
+        self._transcripts = [Transcript(model, prompt, tuple(body.stop)) for prompt in prompts for _ in range(body.n)]
+
+    def whole(self, found: list[Result]) -> dict[str, Any]:
+        """OpenAI's object. llama.cpp's fields stand at the top where there is one choice, else in each choice."""
+        choices, fields = [], []
+        for i, result in enumerate(found):
+            piece = self._transcripts[i].finish(result)
+            choices.append(choice(i, self._body, self._served.engine.model, piece))
+            fields.append(self._extensions(i, result.job, piece))
+        answer = self._envelope.wrap(choices, usage=self._usage(found))
+        if len(choices) == 1:
+            return fields[0] | answer
+        return answer | {"choices": [more | one for more, one in zip(fields, choices, strict=True)]}
+
+    def whole_native(self, found: list[Result]) -> dict[str, Any] | list[dict[str, Any]]:
+        """llama.cpp's object, or a list of them where there are several completions."""
+        answers = [self._native(i, result.job, self._transcripts[i].finish(result)) for i, result in enumerate(found)]
+        return answers[0] if len(answers) == 1 else answers
+
+    async def stream(self, run: Run, jobs: list[Job]) -> AsyncIterator[dict[str, Any]]:
+        """The chunks of all completions as they grow, and the usage at the end if it was asked for."""
+        options = self._body.stream_options
+        with_usage = options is not None and options.include_usage
+        found: dict[int, Result] = {}
+        async for changed in updates(run, self._served):
+            for i in changed:
+                piece = self._next(i, run)
+                if piece is None:
+                    continue
+                if piece.result is not None:
+                    found[i] = piece.result
+                if not self._body.oai_compat:
+                    yield self._native(i, jobs[i], piece)
+                    continue
+                one = choice(i, self._body, self._served.engine.model, piece)
+                more = self._extensions(i, jobs[i], piece) if piece.result else {}
+                extra = {"usage": None} if with_usage else {}
+                yield self._envelope.wrap([more | one], **extra)
+        if with_usage and self._body.oai_compat:
+            yield self._envelope.wrap([], usage=self._usage([found[i] for i in range(len(jobs))]))
+
+    def _next(self, i: int, run: Run) -> Piece | None:
+        result = run.result(i)
+        if result is not None:
+            return self._transcripts[i].finish(result)
+        sequence = run.sequence(i)
+        begin, ready = len(sequence.prompt), sequence.ready
+        if ready < begin:  # the prompt is still being scored, and an echo begins with all of it
+            return None
+        return self._transcripts[i].grow(sequence.tokens[begin:ready], sequence.scores)
+
+    def _extensions(self, i: int, job: Job, piece: Piece) -> dict[str, Any]:
+        assert piece.result is not None
+        size = self._served.engine.context_size
+        return extension_fields(job, piece.result, self._body, self._transcripts[i].text, self._served.id, size)
+
+    def _native(self, i: int, job: Job, piece: Piece) -> dict[str, Any]:
+        answer = native(i, self._body, self._served.engine.model, piece)
+        return answer | {"model": self._served.id} | (self._extensions(i, job, piece) if piece.result else {})
+
+    def _usage(self, found: list[Result]) -> dict[str, Any]:
+        return usage(self._transcripts, self._body.n, [result.reused for result in found])

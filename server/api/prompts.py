@@ -14,10 +14,13 @@ def read_prompts(request: CompletionRequest, model: Model, context_size: int) ->
     Raises:
         InvalidRequest: a prompt is empty, a token id is none of the model's, or a prompt is too long.
     """
-    prompts = [_read(value, model) for value in _values(request.prompt)]
+    prompts = [_read(value, request, model) for value in _values(request.prompt)]
     # With a token to generate, a prompt that fills the context has no room for it, and clamping max_tokens to 0 would
     # silently drop the entry that scoring clients cut off the end.
-    limit = context_size - (1 if request.max_tokens > 0 else 0)
+    limit = context_size - (1 if request.limit > 0 else 0)
+    if request.truncate_prompt_tokens is not None:
+        keep = request.truncate_prompt_tokens if request.truncate_prompt_tokens >= 0 else limit
+        prompts = [prompt.last(keep) for prompt in prompts]
     for prompt in prompts:
         if len(prompt.tokens) > limit:
             raise ContextTooLong(len(prompt.tokens), context_size)
@@ -33,11 +36,27 @@ def _values(prompt: str | list[int] | list[str] | list[list[int]] | None) -> lis
     return list(prompt)
 
 
-def _read(value: str | list[int], model: Model) -> Prompt:
-    return _read_text(value, model) if isinstance(value, str) else _read_ids(value, model)
+def _read(value: str | list[int], request: CompletionRequest, model: Model) -> Prompt:
+    if request.suffix:
+        return _read_infill(value, request.suffix, model)
+    if isinstance(value, str):
+        return read_text(value, model, add_bos=request.add_special_tokens)
+    return read_ids(value, model)
 
 
-def _read_ids(ids: list[int], model: Model) -> Prompt:
+def _read_infill(value: str | list[int], suffix: str, model: Model) -> Prompt:
+    """What comes before and after, between the tokens by which the model was taught to fill in."""
+    if model.infill_tokens is None:
+        raise InvalidRequest(
+            "'suffix' is for models that were taught to fill in, and this one was not.", param="suffix"
+        )
+    before, after, middle = model.infill_tokens
+    first = read_text(value, model, add_bos=True) if isinstance(value, str) else read_ids(value, model)
+    bos, text = first.tokens[: first.hidden], first.tokens[first.hidden :]
+    return Prompt((*bos, before, *text, after, *model.tokenize(suffix), middle), hidden=first.hidden)
+
+
+def read_ids(ids: list[int], model: Model) -> Prompt:
     """Token ids are taken as they are: nothing is added, nothing is dropped."""
     wrong = next((token for token in ids if token >= model.n_vocab), None)
     if wrong is not None:
@@ -47,10 +66,10 @@ def _read_ids(ids: list[int], model: Model) -> Prompt:
     return Prompt(tuple(ids), hidden=0)
 
 
-def _read_text(text: str, model: Model) -> Prompt:
+def read_text(text: str, model: Model, *, add_bos: bool = True) -> Prompt:
     """Special tokens in the text are parsed; BOS goes before it where the model's metadata says so, never twice."""
     tokens = model.tokenize(text)
-    hidden = int(model.adds_bos and tokens[:1] != [model.bos])
+    hidden = int(add_bos and model.adds_bos and tokens[:1] != [model.bos])
     if hidden:
         assert model.bos is not None
         tokens.insert(0, model.bos)

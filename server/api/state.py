@@ -8,6 +8,7 @@ from typing import Annotated
 from fastapi import Depends, Request
 
 from server.engine.engine import Engine
+from server.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
@@ -21,6 +22,11 @@ class Served:
     """Unix time of the start."""
     fingerprint: str
     """Which engine computed the answers."""
+
+    @property
+    def settings(self) -> Settings:
+        """What the operator chose."""
+        return self.engine.settings
 
 
 def _served(request: Request) -> Served:

@@ -7,14 +7,20 @@ import os
 
 import numpy as np
 
-from server.engine.llama import Context, Model
+from server.engine.llama import Context, Model, uses_gpu
+from server.engine.meter import Meter
+from server.engine.row_reader import RowReader
+from server.engine.run import Run
 from server.engine.scheduler import Scheduler
-from server.engine.scoring import score_rows
-from server.engine.sequence import Job, Result
+from server.engine.scoring import Scorer
+from server.engine.sequence import Job
+from server.engine.snapshot import Snapshot
 from server.settings import Settings
 
 DEFAULT_CONTEXT = 4096
 """Most tokens a sequence gets unless ``--ctx-size`` says more: a model's own 131,072 would take many GiB of cache."""
+ROW_BYTES = 192 << 20
+"""Logits of one batch: llama.cpp holds them twice, and a vocabulary of 152,000 times 512 rows would be 600 MB."""
 
 
 class Engine:
@@ -26,37 +32,56 @@ class Engine:
         Raises:
             LlamaError: the model could not be loaded, or its context not be allocated.
         """
+        self.settings = settings
         self.model = Model(settings.model, gpu_layers=settings.gpu_layers)
         self.context_size = settings.ctx_size or min(self.model.n_ctx_train, DEFAULT_CONTEXT)
         """Tokens that a prompt and its completion may have together."""
+        self.slots = settings.slots
+        """Sequences decoded together."""
         cells = max(settings.cache_size or max(2 * self.context_size, DEFAULT_CONTEXT), self.context_size)
+        threads = settings.threads or usable_cores()
         self._context = Context(
             self.model,
             cells=cells,
             sequences=2 * settings.slots,
             batch_size=settings.batch_size,
-            threads=settings.threads or usable_cores(),
+            rows=min(settings.batch_size, max(settings.slots, ROW_BYTES // (4 * self.model.n_vocab))),
+            threads=threads,
             cache_type_k=settings.cache_type_k,
             cache_type_v=settings.cache_type_v,
             flash_attention=settings.flash_attention,
         )
-        # Compiles the kernel, or loads it compiled: 1.5 s that the first request would wait otherwise.
-        score_rows(np.zeros((1, self.model.n_vocab), np.float32), np.zeros(1, np.int32), 1)
+        scorer = Scorer(threads)
+        # Compiles the kernel, or loads it compiled: seconds that the first request would wait otherwise.
+        scorer.score(np.zeros((1, self.model.n_vocab), np.float32), np.zeros(1, np.intp), np.zeros(1, np.int32), 1)
         self.max_waiting = settings.max_waiting
         """Most completions that one request may ask for."""
-        self._scheduler = Scheduler(self.model, self._context, slots=settings.slots, max_waiting=settings.max_waiting)
+        self.meter = Meter()
+        self._scheduler = Scheduler(
+            self.model,
+            self._context,
+            RowReader(scorer, overlap=uses_gpu(settings.gpu_layers)),
+            slots=settings.slots,
+            max_waiting=settings.max_waiting,
+            score_cache=settings.score_cache_mib << 20,
+            meter=self.meter,
+        )
 
-    async def run(self, jobs: list[Job]) -> list[Result]:
-        """Results of all jobs, in order.
+    def start(self, jobs: list[Job], *, stream: bool = False) -> Run:
+        """Begin the jobs of one request; to be used in an ``async with``.
 
         Raises:
             QueueFull: too much is waiting already.
-            SequenceFailed: at least one job failed.
+            ShuttingDown: the engine takes no more.
         """
-        return await asyncio.gather(*(asyncio.wrap_future(future) for future in self._scheduler.submit(jobs)))
+        return Run(self._scheduler, jobs, stream=stream)
+
+    async def snapshot(self) -> Snapshot:
+        """Who is in the KV cache, once the current batch is done."""
+        return await asyncio.wrap_future(self._scheduler.snapshot())
 
     def close(self) -> None:
-        """Stop the thread and free the model."""
+        """Stop the thread, failing what has not finished, and free the model."""
         self._scheduler.close()
         self._context.close()
         self.model.close()

@@ -1,4 +1,4 @@
-"""The only module that imports ``llama_cpp``: model, vocabulary, context and sampler as small typed objects.
+"""llama.cpp's model, vocabulary and context as small typed objects.
 
 llama-cpp-python's high-level ``Llama`` is not used: its echo pairs token i with row i, it sorts the whole vocabulary in
 Python for each token, and it serves one request at a time.
@@ -23,9 +23,6 @@ logger = logging.getLogger("llama.cpp")
 
 _FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 _LOG_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}  # enum ggml_log_level
-
-MIN_TEMPERATURE = 1e-4
-"""Below this, logits divided by the temperature may leave the range of float32; the draw is greedy long before."""
 
 VERSION = f"llama-cpp-python-{llama_cpp.__version__}"
 
@@ -79,19 +76,25 @@ class Model:
         self._model = c.llama_model_load_from_file(os.fsencode(path), params)
         if not self._model:
             raise LlamaError(f"{path}: llama.cpp cannot load this model ({_reason()}).")
-        self._vocab = c.llama_model_get_vocab(self._model)
-        self.n_vocab: int = c.llama_vocab_n_tokens(self._vocab)
+        self.vocab = c.llama_model_get_vocab(self._model)
+        self._pieces: dict[int, bytes] = {}
+        self.n_vocab: int = c.llama_vocab_n_tokens(self.vocab)
         self.n_ctx_train: int = c.llama_model_n_ctx_train(self._model)
-        bos, eos = c.llama_vocab_bos(self._vocab), c.llama_vocab_eos(self._vocab)
+        bos, eos = c.llama_vocab_bos(self.vocab), c.llama_vocab_eos(self.vocab)
         self.bos: int | None = bos if bos >= 0 else None
         self.eos: int | None = eos if eos >= 0 else None
-        self.adds_bos: bool = c.llama_vocab_get_add_bos(self._vocab) and self.bos is not None
+        self.adds_bos: bool = c.llama_vocab_get_add_bos(self.vocab) and self.bos is not None
         self.can_share_prefix: bool = not (
             c.llama_model_is_recurrent(self._model)
             or c.llama_model_is_hybrid(self._model)
             or c.llama_model_n_swa(self._model) > 0
         )
         """Whether part of a sequence's memory may be copied: not where it is a running state or a window."""
+
+    @cached_property
+    def end_tokens(self) -> NDArray[np.int32]:
+        """Ids of all tokens by which the model may end."""
+        return np.array([token for token in range(self.n_vocab) if self.ends_generation(token)], np.int32)
 
     @cached_property
     def adds_spaces(self) -> bool:
@@ -102,24 +105,38 @@ class Model:
         """Token ids of ``text``, special tokens parsed, nothing added."""
         data = text.encode()
         buffer = (c.llama_token * (len(data) + 8))()
-        count = c.llama_tokenize(self._vocab, data, len(data), buffer, len(buffer), False, True)
+        count = c.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), False, True)
         if count < 0:
             raise LlamaError("llama.cpp could not tokenize this text.")
         return list(buffer[:count])
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token stands for; special tokens as their name."""
+        piece = self._pieces.get(token)
+        if piece is None:
+            piece = self._pieces[token] = self._read_piece(token)
+        return piece
+
+    def _read_piece(self, token: int) -> bytes:
         size = 64
         while True:
             buffer = ctypes.create_string_buffer(size)
-            count = c.llama_token_to_piece(self._vocab, token, buffer, size, 0, True)
+            count = c.llama_token_to_piece(self.vocab, token, buffer, size, 0, True)
             if count >= 0:
                 return buffer.raw[:count]
             size = -count
 
+    @cached_property
+    def infill_tokens(self) -> tuple[int, int, int] | None:
+        """Ids of the tokens before a prefix, a suffix and the middle, where the model was taught to fill in."""
+        before, after, middle = (
+            int(find(self.vocab)) for find in (c.llama_vocab_fim_pre, c.llama_vocab_fim_suf, c.llama_vocab_fim_mid)
+        )
+        return (before, after, middle) if min(before, after, middle) >= 0 else None
+
     def ends_generation(self, token: int) -> bool:
         """Whether the model means "the end" by this token (EOS, end of turn ...)."""
-        return bool(c.llama_vocab_is_eog(self._vocab, token))
+        return bool(c.llama_vocab_is_eog(self.vocab, token))
 
     def close(self) -> None:
         """Free the weights."""
@@ -147,6 +164,7 @@ class Context:
         cells: int,
         sequences: int,
         batch_size: int,
+        rows: int,
         threads: int,
         cache_type_k: str,
         cache_type_v: str,
@@ -154,13 +172,16 @@ class Context:
     ) -> None:
         """Allocate ``cells`` tokens of KV cache, shared by up to ``sequences`` sequences.
 
+        ``batch_size`` tokens are decoded together at most, of which ``rows`` may want logits: llama.cpp keeps two
+        arrays of [rows, n_vocab], 600 MB at 512 rows of a vocabulary of 152,000.
+
         Raises:
             LlamaError: llama.cpp could not; mostly for want of memory.
         """
         params = c.llama_context_default_params()
         params.n_ctx = cells
         params.n_batch = params.n_ubatch = batch_size
-        params.n_outputs_max = max(batch_size, sequences)  # below n_seq_max llama.cpp aborts the process
+        params.n_outputs_max = max(rows, sequences)  # below n_seq_max llama.cpp aborts the process
         params.n_seq_max = sequences
         params.kv_unified = True  # copying a prefix between sequences is then free
         params.n_threads = params.n_threads_batch = threads
@@ -175,6 +196,7 @@ class Context:
             )
         self._memory = c.llama_get_memory(self._ctx)
         self.batch_size = batch_size
+        self.rows = rows
         self.cells: int = c.llama_n_ctx(self._ctx)
         self.n_vocab = model.n_vocab
 
@@ -191,6 +213,9 @@ class Context:
         n = len(batch.tokens)
         if not 0 < n <= self.batch_size:  # beyond n_batch llama.cpp aborts the process
             raise ValueError(f"a batch of {n} tokens, not 1 to {self.batch_size}")
+        rows = int(batch.flags.sum())
+        if rows > self.rows:  # beyond n_outputs_max likewise
+            raise ValueError(f"a batch with {rows} rows, not at most {self.rows}")
         # `batch` and these two outlive the call: the C side holds bare pointers into them.
         one_each = np.ones(n, dtype=np.int32)
         sequence_addresses = batch.sequences.ctypes.data + batch.sequences.itemsize * np.arange(n, dtype=np.uintp)
@@ -207,7 +232,6 @@ class Context:
             raise NoRoom("the KV cache has no room for this batch.")
         if status != 0:
             raise LlamaError(f"llama_decode failed with status {status}.")
-        rows = int(batch.flags.sum())
         if rows == 0:
             return np.empty((0, self.n_vocab), dtype=np.float32)
         return np.ctypeslib.as_array(c.llama_get_logits(self._ctx), shape=(rows, self.n_vocab))
@@ -229,6 +253,11 @@ class Context:
         c.llama_free(self._ctx)
 
 
+def uses_gpu(gpu_layers: int) -> bool:
+    """Whether llama.cpp will decode on a GPU."""
+    return bool(c.llama_supports_gpu_offload()) and gpu_layers != 0
+
+
 def _resolve(flash_attention: str, cache_type_v: str) -> str:
     """``auto`` on a CPU is off, unless a quantized cache of values needs it.
 
@@ -238,24 +267,3 @@ def _resolve(flash_attention: str, cache_type_v: str) -> str:
     if flash_attention != "auto" or c.llama_supports_gpu_offload() or cache_type_v not in ("f32", "f16", "bf16"):
         return flash_attention
     return "off"
-
-
-class Sampler:
-    """llama.cpp's sampler chain for one sequence: top_p, temperature, then a draw."""
-
-    def __init__(self, *, temperature: float, top_p: float, seed: int) -> None:
-        self._chain = c.llama_sampler_chain_init(c.llama_sampler_chain_default_params())
-        for link in (
-            c.llama_sampler_init_top_p(top_p, 1),
-            c.llama_sampler_init_temp(max(temperature, MIN_TEMPERATURE)),
-            c.llama_sampler_init_dist(seed % 0xFFFFFFFF),  # 0xFFFFFFFF itself means a random seed to llama.cpp
-        ):
-            c.llama_sampler_chain_add(self._chain, link)
-
-    def sample(self, context: Context, batch_index: int) -> int:
-        """Draw a token from the logits of one token of the last batch."""
-        return int(c.llama_sampler_sample(self._chain, context._ctx, batch_index))
-
-    def close(self) -> None:
-        """Free the chain."""
-        c.llama_sampler_free(self._chain)

@@ -1,7 +1,9 @@
 """Who is in the KV cache: active sequences, and finished ones kept for their prefix until the room is needed.
 
-A prompt that begins like another, active or finished, starts from a copy of the common part. Scored rows travel with
-the tokens, so a scored prefix costs nothing the second time.
+A prompt that begins like another, active or finished, starts from a copy of the common part, which takes no memory in
+a unified cache: llama.cpp keeps for each cell the set of sequences that hold it, and frees it with the last of them. So
+the tree of prefixes is in the cells themselves. Evicting a sequence, least recently used first, frees what it alone
+holds, and with a few dozen sequences to compare, a scan finds the longest prefix in microseconds.
 """
 
 from __future__ import annotations
@@ -13,19 +15,19 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.engine.llama import Context
-from server.engine.sequence import Job, ScoreLog, Sequence
+from server.engine.score_tree import common_prefix
+from server.engine.sequence import Sequence
 
 WORTH_WAITING = 8
 """Tokens that must be saved before a prompt waits for another one to be computed."""
 
 
-class Overlap(NamedTuple):
-    """What a job could take over from a sequence."""
+class Place(NamedTuple):
+    """Where a sequence begins."""
 
+    slot: int
     start: int
-    """First position that must be computed."""
-    scored: int
-    """Leading tokens whose scores are known."""
+    """Leading tokens that are in the slot already."""
 
 
 @dataclass(eq=False, slots=True)
@@ -35,33 +37,9 @@ class Resident:
     slot: int
     tokens: NDArray[np.int32]
     """The tokens in the cache."""
-    scores: ScoreLog | None
+    namespace: str
     used_at: int
     """Tick of the last use; the lowest is evicted first."""
-
-
-def common_prefix(a: NDArray[np.int32], b: NDArray[np.int32]) -> int:
-    """How many leading tokens two sequences share."""
-    n = min(len(a), len(b))
-    differs = np.flatnonzero(a[:n] != b[:n])
-    return int(differs[0]) if len(differs) else n
-
-
-def overlap(
-    job: Job, prompt: NDArray[np.int32], tokens: NDArray[np.int32], scores: ScoreLog | None, scored: int
-) -> Overlap:
-    """What ``job`` saves by starting from ``tokens``, of which the first ``scored`` are (or will be) scored.
-
-    At most n - 1 tokens of a prompt are taken over, because the row of the last one is needed to generate; and a
-    scoring job takes over only what is scored with as many alternatives as it wants.
-    """
-    shared = common_prefix(prompt, tokens)
-    if not job.score_prompt or job.top_k is None:
-        return Overlap(min(shared, len(prompt) - 1), 0)
-    if scores is None or scores.first > 1 or scores.k < job.top_k:
-        return Overlap(0, 0)
-    known = min(shared, scored)
-    return Overlap(max(known - 1, 0), known)
 
 
 class PrefixCache:
@@ -75,36 +53,42 @@ class PrefixCache:
         self._share = share
         self._tick = 0
 
-    def place(self, job: Job, active: list[Sequence]) -> tuple[int, Overlap, ScoreLog | None] | None:
-        """A slot for a new sequence, already holding the longest known prefix of its prompt.
+    def place(self, sequence: Sequence, limit: int, active: list[Sequence]) -> Place | None:
+        """A slot for a new sequence, already holding the longest known prefix of its first ``limit`` tokens.
 
         Returns None where an active sequence is about to compute a longer common prefix: waiting is cheaper.
         """
-        prompt = np.array(job.prompt, np.int32)
-        best, donor, scores = Overlap(0, 0), -1, None
-        if self._share:
-            for resident in self._residents:
-                scored = resident.scores.end if resident.scores else 0
-                found = overlap(job, prompt, resident.tokens, resident.scores, scored)
-                if found > best:
-                    best, donor, scores = found, resident.slot, resident.scores
-                    self._tick += 1
-                    resident.used_at = self._tick
+        best, donor = 0, -1
+        if self._share and sequence.job.cache is not None:
+            best, donor = self._longest_kept(sequence, limit)
             for other in active:
-                now = other.tokens[: other.computed]
-                scored = other.scores.end if other.scores else 0
-                found = overlap(job, prompt, now, other.scores, scored)
-                later = overlap(job, prompt, other.tokens[: len(other.job.prompt)], other.scores, len(other.job.prompt))
-                if other.in_prompt and later.start - max(found.start, best.start) >= WORTH_WAITING:
+                if other.job.cache != sequence.job.cache:
+                    continue
+                now = min(common_prefix(sequence.prompt, other.tokens[: other.computed]), limit)
+                later = min(common_prefix(sequence.prompt, other.prompt), _limit_after(sequence, limit, other))
+                if other.in_prompt and later - max(now, best) >= WORTH_WAITING:
                     return None
-                if found > best:
-                    best, donor, scores = found, other.slot, other.scores
+                if now > best:
+                    best, donor = now, other.slot
         slot = self._take_slot(keep=donor)
         if slot == donor:  # the last idle slot is the donor itself: cut it back instead of copying
-            self._context.truncate(slot, best.start)
-        elif best.start > 0:
-            self._context.copy(donor, slot, best.start)
-        return slot, best, scores
+            self._context.truncate(slot, best)
+        elif best > 0:
+            self._context.copy(donor, slot, best)
+        return Place(slot, best)
+
+    def _longest_kept(self, sequence: Sequence, limit: int) -> tuple[int, int]:
+        """The longest prefix that a finished sequence holds, and that sequence's slot."""
+        best, donor = 0, -1
+        for resident in self._residents:
+            if resident.namespace != sequence.job.cache:
+                continue
+            shared = min(common_prefix(sequence.prompt, resident.tokens), limit)
+            if shared > best:
+                best, donor = shared, resident.slot
+                self._tick += 1
+                resident.used_at = self._tick
+        return best, donor
 
     def _take_slot(self, keep: int) -> int:
         if self._free:
@@ -118,17 +102,13 @@ class PrefixCache:
 
     def keep(self, sequence: Sequence) -> None:
         """A sequence has ended; hold on to what it computed."""
-        if not self._share or sequence.computed == 0:
-            self.drop(sequence)
+        if not self._share or sequence.job.cache is None or sequence.computed == 0:
+            self._context.truncate(sequence.slot, 0)
+            self._free.append(sequence.slot)
             return
         self._tick += 1
         tokens = sequence.tokens[: sequence.computed].copy()
-        self._residents.append(Resident(sequence.slot, tokens, sequence.scores, self._tick))
-
-    def drop(self, sequence: Sequence) -> None:
-        """A sequence has ended and its memory cannot be copied; forget it."""
-        self._context.truncate(sequence.slot, 0)
-        self._free.append(sequence.slot)
+        self._residents.append(Resident(sequence.slot, tokens, sequence.job.cache, self._tick))
 
     def clear(self) -> None:
         """Forget everything, active sequences too."""
@@ -147,3 +127,17 @@ class PrefixCache:
         self._residents.remove(resident)
         self._context.truncate(resident.slot, 0)
         self._free.append(resident.slot)
+
+    @property
+    def residents(self) -> list[Resident]:
+        """The finished sequences, oldest use last."""
+        return sorted(self._residents, key=lambda resident: -resident.used_at)
+
+
+def _limit_after(sequence: Sequence, limit: int, other: Sequence) -> int:
+    """What ``limit`` will be once ``other`` has computed its prompt, and its scores are known."""
+    mine, theirs = sequence.scores, other.scores
+    if mine is None or sequence.job.score_from is None:
+        return limit
+    scored_too = theirs is not None and theirs.first <= mine.end and theirs.k >= mine.k
+    return len(sequence.prompt) - 1 if scored_too else limit

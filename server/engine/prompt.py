@@ -17,6 +17,13 @@ class Prompt:
     added_spaces: frozenset[int] = frozenset()
     """Which of the client's tokens begin with a space that it did not send (SentencePiece adds them)."""
 
+    def last(self, n: int) -> Prompt:
+        """The last ``n`` tokens, at least one, a BOS that the server added kept before them."""
+        head, tail = self.tokens[: self.hidden], self.tokens[self.hidden :]
+        dropped = max(0, len(tail) - max(n - self.hidden, 1))
+        spaces = frozenset(i - dropped for i in self.added_spaces if i >= dropped)
+        return Prompt((*head, *tail[dropped:]), self.hidden, spaces)
+
     def pieces(self, model: Model) -> list[bytes]:
         """Bytes of each token that the client sees."""
         pieces = [model.piece(token) for token in self.tokens[self.hidden :]]

@@ -1,7 +1,7 @@
-"""The one thread that owns the llama.cpp context: admit, build a batch, decode, score, emit.
+"""The one thread that owns the llama.cpp context: admit, build a batch, decode, read its rows, announce.
 
 All sequences of all requests are decoded together: single tokens of those that generate, then prompt chunks, up to
-``n_batch`` tokens a call. Requests come in through a queue and leave as futures: the HTTP side never waits on a lock.
+``n_batch`` tokens a call. What other threads want done comes in through one queue: nobody ever waits on a lock.
 """
 
 from __future__ import annotations
@@ -12,17 +12,24 @@ import queue
 import threading
 import time
 from collections import deque
+from collections.abc import Callable
 from concurrent.futures import Future
-from dataclasses import dataclass
-from typing import NamedTuple
+from functools import partial
 
 import numpy as np
 from numpy.typing import NDArray
 
+from server.engine.batching import plan, to_batch
 from server.engine.llama import Batch, Context, LlamaError, Model, NoRoom
+from server.engine.meter import Meter
 from server.engine.prefix_cache import PrefixCache
-from server.engine.scoring import NotNumbersError, score_rows
-from server.engine.sequence import Job, Result, Sequence
+from server.engine.row_reader import RowReader
+from server.engine.sampling import BadGrammar
+from server.engine.score_tree import ScoreTree
+from server.engine.scoring import NotNumbersError
+from server.engine.sequence import Job, Sequence, Timings
+from server.engine.snapshot import Snapshot, take_snapshot
+from server.engine.ticket import QueueFull, SequenceFailed, ShuttingDown, Ticket
 
 logger = logging.getLogger("server.engine")
 
@@ -32,82 +39,92 @@ LOOK_AHEAD = 32
 """How many waiting jobs are considered for a free slot, so that one waiting for a prefix does not hold up the rest."""
 
 
-class SequenceFailed(Exception):
-    """One job failed; the engine and all other jobs go on."""
-
-
-class QueueFull(Exception):
-    """The engine holds as much waiting work as it may."""
-
-
-@dataclass(eq=False, slots=True)
-class _Ticket:
-    """A job and the promise of its result."""
-
-    job: Job
-    future: Future[Result]
-    alone: bool = False
-    """Whether it is to be decoded with no other, to see whether it is the one that fails."""
-
-    def claim(self) -> bool:
-        """Whether the result is still wanted; from here on it cannot be cancelled."""
-        return self.future.running() or self.future.set_running_or_notify_cancel()
-
-
-class _Chunk(NamedTuple):
-    """The part of a batch that belongs to one sequence."""
-
-    sequence: Sequence
-    begin: int
-    end: int
-    flags: NDArray[np.int8]
-
-
 class Scheduler:
     """Runs jobs on one model; thread-safe from the outside."""
 
-    def __init__(self, model: Model, context: Context, *, slots: int, max_waiting: int) -> None:
+    def __init__(
+        self,
+        model: Model,
+        context: Context,
+        reader: RowReader,
+        *,
+        slots: int,
+        max_waiting: int,
+        score_cache: int,
+        meter: Meter,
+    ) -> None:
         """Start the thread.
 
         Args:
             model: vocabulary and kind of memory.
             context: used by the new thread alone from here on; made for twice ``slots`` sequences.
+            reader: what rows are read by; closed with the scheduler.
             slots: sequences decoded together.
             max_waiting: jobs that may wait.
+            score_cache: bytes for remembered scores.
+            meter: what is counted.
         """
         self._model = model
         self._context = context
+        self._reader = reader
         self._slots = slots
         self._max_waiting = max_waiting
+        self._meter = meter
         self._cache = PrefixCache(context, 2 * slots, share=model.can_share_prefix)
-        self._inbox: queue.SimpleQueue[_Ticket | None] = queue.SimpleQueue()
-        self._waiting: deque[_Ticket] = deque()
-        self._active: dict[Sequence, _Ticket] = {}
-        self._closing = False
+        self._tree = ScoreTree(score_cache)
+        self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
+        self._door = threading.Lock()
+        self._open = True
+        self._running = True
+        self._waiting: deque[Ticket] = deque()
+        self._active: dict[Sequence, Ticket] = {}
         self._thread = threading.Thread(target=self._run, name="engine", daemon=True)
         self._thread.start()
 
-    def submit(self, jobs: list[Job]) -> list[Future[Result]]:
-        """Queue jobs; each future ends in a result or in :class:`SequenceFailed`.
+    def submit(self, jobs: list[Job], notify: Callable[[], None] | None = None) -> list[Ticket]:
+        """Queue jobs; each ticket's future ends in a result or in :class:`SequenceFailed`.
+
+        ``notify`` is called, in the engine's thread, whenever one of the sequences has grown.
 
         Raises:
             QueueFull: so many jobs would wait that the request is to be refused.
+            ShuttingDown: the scheduler was closed.
         """
         if self._inbox.qsize() + len(self._waiting) + len(jobs) > self._max_waiting:
             raise QueueFull
-        tickets = [_Ticket(job, Future()) for job in jobs]
-        for ticket in tickets:
-            self._inbox.put(ticket)
-        return [ticket.future for ticket in tickets]
+        now = time.monotonic()
+        tickets = [Ticket(Sequence(job, self._model, Timings(submitted=now)), notify) for job in jobs]
+        with self._door:
+            if not self._open:
+                raise ShuttingDown
+            for ticket in tickets:
+                self._inbox.put(partial(self._waiting.append, ticket))
+        return tickets
+
+    def cancel(self, tickets: list[Ticket]) -> None:
+        """Give up what has not finished; its slot is free before the next batch."""
+        self._inbox.put(partial(self._drop, tickets))
+
+    def snapshot(self) -> Future[Snapshot]:
+        """Who is where, as soon as the current batch is done; cancelled if the scheduler has been closed."""
+        answer: Future[Snapshot] = Future()
+        with self._door:
+            if self._open:
+                self._inbox.put(partial(self._tell, answer))
+            else:
+                answer.cancel()
+        return answer
 
     def close(self) -> None:
         """Stop after the current batch; what has not finished fails."""
-        self._inbox.put(None)
+        with self._door:
+            self._open = False
+        self._inbox.put(self._stop)
         self._thread.join()
 
     def _run(self) -> None:
         try:
-            while not self._closing:
+            while self._running:
                 self._drain()
                 self._admit()
                 if self._active:
@@ -118,22 +135,40 @@ class Scheduler:
                 "the engine failed and the server stops: %s", error, exc_info=not isinstance(error, LlamaError)
             )
             os._exit(EXIT_ENGINE)
-        for ticket in filter(_Ticket.claim, (*self._active.values(), *self._waiting)):
-            ticket.future.set_exception(SequenceFailed("the server is shutting down"))
+        for ticket in (*self._active.values(), *self._waiting):
+            ticket.fail(ShuttingDown())
+        self._reader.close()
 
     def _drain(self) -> None:
-        """Take in new jobs; sleep only when there is nothing else to do."""
+        """Do what other threads asked for; sleep only when there is nothing else to do."""
         idle = not self._active and not self._waiting
         while True:
             try:
-                ticket = self._inbox.get(block=idle)
+                self._inbox.get(block=idle)()
             except queue.Empty:
                 return
             idle = False
-            if ticket is None:
-                self._closing = True
-            else:
-                self._waiting.append(ticket)
+
+    def _stop(self) -> None:
+        self._running = False
+
+    def _tell(self, answer: Future[Snapshot]) -> None:
+        answer.set_result(
+            take_snapshot(
+                list(self._active), len(self._waiting), self._cache.residents, self._context.cells, self._tree.nbytes
+            )
+        )
+
+    def _drop(self, tickets: list[Ticket]) -> None:
+        for ticket in tickets:
+            if ticket.sequence in self._active:
+                self._leave(ticket.sequence)
+                ticket.fail(SequenceFailed("it was cancelled"))
+                self._meter.aborted()
+            elif not ticket.future.done():
+                self._waiting.remove(ticket)
+                ticket.fail(SequenceFailed("it was cancelled"))
+                self._meter.aborted()
 
     def _admit(self) -> None:
         """Give free slots to waiting jobs.
@@ -142,72 +177,72 @@ class Scheduler:
         prefixes counted twice, so that the cache can always be made to hold the active ones by evicting the rest.
         """
         reserved = sum(len(sequence.tokens) for sequence in self._active)
-        deferred: list[_Ticket] = []
+        deferred: list[Ticket] = []
         while self._waiting and len(deferred) < LOOK_AHEAD:
             ticket = self._waiting[0]
-            needed = len(ticket.job.prompt) + ticket.job.max_tokens
+            needed = len(ticket.sequence.tokens)
             if self._active and (reserved + needed > self._context.cells or not self._fits_beside(ticket)):
                 break
-            if not ticket.claim():
-                self._waiting.popleft()
-                continue
-            placed = self._cache.place(ticket.job, list(self._active))
             self._waiting.popleft()
-            if placed is None:
-                deferred.append(ticket)
+            if not ticket.claim():
                 continue
-            slot, found, scores = placed
-            sequence = Sequence(ticket.job, self._model, slot, computed=found.start, reused=found.start)
-            if sequence.scores is not None and scores is not None and found.scored > 0:
-                sequence.scores.copy_from(scores, found.scored)
-            self._active[sequence] = ticket
-            reserved += needed
-            if not self._needs_rows(sequence):
-                sequence.finish_reason = "length"
-                self._finish(sequence)
+            if not self._place(ticket):
+                deferred.append(ticket)
+            elif ticket.sequence in self._active:
+                reserved += needed
         self._waiting.extendleft(reversed(deferred))
 
-    def _fits_beside(self, ticket: _Ticket) -> bool:
+    def _fits_beside(self, ticket: Ticket) -> bool:
         """Whether a job may be decoded together with the active ones."""
         alone = ticket.alone or any(other.alone for other in self._active.values())
         return len(self._active) < self._slots and not alone
 
-    @staticmethod
-    def _needs_rows(sequence: Sequence) -> bool:
-        """Whether anything is left to compute: not for a prompt that is known already or whose scores nobody wants."""
-        unscored = (
-            sequence.job.score_prompt and sequence.scores is not None and sequence.scores.end < len(sequence.job.prompt)
-        )
-        return unscored or sequence.job.max_tokens > 0
+    def _place(self, ticket: Ticket) -> bool:
+        """Make a job active, or end it where nothing has to be computed; False: it had better wait for a prefix."""
+        sequence, cache = ticket.sequence, ticket.job.cache
+        if cache is not None and sequence.scores is not None:
+            self._tree.fill(sequence.scores, sequence.prompt, cache)
+        limit = sequence.first_row
+        sequence.timings.admitted = time.monotonic()
+        if limit is None:
+            sequence.finish_reason = "length"
+            sequence.reused = len(sequence.prompt)
+            self._succeed(ticket)
+            return True
+        place = self._cache.place(sequence, limit, list(self._active))
+        if place is None:
+            return False
+        self._active[sequence] = ticket
+        try:
+            sequence.begin(place.slot, place.start)
+        except BadGrammar:
+            sequence.slot = place.slot
+            self._fail(sequence, SequenceFailed("llama.cpp does not understand the grammar"))
+        return True
 
     def _step(self) -> None:
-        chunks = self._plan()
-        logits = self._decode(chunks)
+        chunks = plan(self._active, tokens=self._context.batch_size, rows=self._context.rows)
+        logits = self._decode(to_batch(chunks)) if chunks else None
         try:
-            self._read(chunks, logits)
+            self._reader.collect()
+            if logits is not None:
+                self._reader.read(chunks, logits)
         except NotNumbersError as error:
             self._isolate(str(error))
-        for sequence in [sequence for sequence in self._active if sequence.finish_reason]:
-            self._finish(sequence)
+            return
+        for chunk in chunks:
+            self._remember_prompt(chunk.sequence, chunk.begin)
+        for sequence, ticket in list(self._active.items()):
+            if sequence.failure is not None:
+                self._fail(sequence, SequenceFailed(sequence.failure))
+                continue
+            self._meter.progressed(ticket)
+            ticket.announce()
+            if sequence.done:
+                self._leave(sequence)
+                self._succeed(ticket)
 
-    def _plan(self) -> list[_Chunk]:
-        """Fill one batch: those that generate first (a token each), then prompts in order of admission."""
-        room = self._context.batch_size
-        chunks: list[_Chunk] = []
-        for sequence in sorted(self._active, key=lambda sequence: sequence.in_prompt):
-            end = min(sequence.length, sequence.computed + room)
-            if end > sequence.computed:
-                chunks.append(_Chunk(sequence, sequence.computed, end, sequence.wants(sequence.computed, end)))
-                room -= end - sequence.computed
-        return chunks
-
-    def _decode(self, chunks: list[_Chunk]) -> NDArray[np.float32]:
-        batch = Batch(
-            np.concatenate([chunk.sequence.tokens[chunk.begin : chunk.end] for chunk in chunks]),
-            np.concatenate([np.arange(chunk.begin, chunk.end, dtype=np.int32) for chunk in chunks]),
-            np.concatenate([np.full(chunk.end - chunk.begin, chunk.sequence.slot, np.int32) for chunk in chunks]),
-            np.concatenate([chunk.flags for chunk in chunks]),
-        )
+    def _decode(self, batch: Batch) -> NDArray[np.float32]:
         while True:
             try:
                 return self._context.decode(batch)
@@ -215,56 +250,49 @@ class Scheduler:
                 if not self._cache.make_room():
                     raise
 
-    def _read(self, chunks: list[_Chunk], logits: NDArray[np.float32]) -> None:
-        """Turn rows into generated tokens and scores.
+    def _remember_prompt(self, sequence: Sequence, begin: int) -> None:
+        """Let those that wait for the scores of this prompt have them before it has finished generating."""
+        if begin < len(sequence.prompt) <= sequence.computed and sequence.job.max_tokens > 0:
+            self._remember(sequence)
 
-        Raises:
-            NotNumbersError: a row is not numbers.
-        """
-        row = tokens = 0
-        for sequence, begin, end, flags in chunks:
-            tokens += end - begin
-            sequence.computed = end
-            positions = begin + np.flatnonzero(flags)
-            rows = logits[row : row + len(positions)]
-            row += len(positions)
-            if len(positions) and end == sequence.length and sequence.job.max_tokens > 0:
-                self._generate(sequence, rows[-1], tokens - 1)
-            if len(positions) and sequence.scores is not None:
-                sequence.scores.append(score_rows(rows, sequence.tokens[positions + 1], sequence.scores.k))
-            if end == len(sequence.job.prompt) and sequence.job.max_tokens == 0:
-                sequence.finish_reason = "length"
+    def _remember(self, sequence: Sequence) -> None:
+        if sequence.scores is not None and sequence.job.cache is not None:
+            self._tree.insert(sequence.scores, sequence.tokens, sequence.job.cache)
 
-    def _generate(self, sequence: Sequence, row: NDArray[np.float32], batch_index: int) -> None:
-        """Choose the next token of a sequence from its last row."""
-        if sequence.length == len(sequence.job.prompt):
-            sequence.timings.prompt_done = time.monotonic()
-        if not np.isfinite(row.max()):  # NaN if any is
-            raise NotNumbersError
-        # Greedy is the first of equals: the lowest id.
-        token = sequence.sampler.sample(self._context, batch_index) if sequence.sampler else int(np.argmax(row))
-        sequence.generate(token)
-
-    def _finish(self, sequence: Sequence) -> None:
-        ticket = self._active.pop(sequence)
-        result = sequence.result()
+    def _leave(self, sequence: Sequence) -> None:
+        """Take a sequence out of the batch; what it computed stays for others until the room is needed."""
+        del self._active[sequence]
+        self._remember(sequence)
         self._cache.keep(sequence)
+
+    def _fail(self, sequence: Sequence, error: SequenceFailed) -> None:
+        ticket = self._active[sequence]
+        self._leave(sequence)
+        ticket.fail(error)
+        self._meter.failed()
+
+    def _succeed(self, ticket: Ticket) -> None:
+        result = ticket.sequence.result()
+        self._meter.finished(result)
         ticket.future.set_result(result)
 
     def _isolate(self, why: str) -> None:
         """Fail the sequence whose logits are not numbers; if several are active, begin them again one at a time.
 
         Which one it is does not show: attention gives the others weight 0 in its NaN, and 0 times NaN is NaN. Nor may
-        its keys and values stay behind in the cache.
+        its keys and values stay behind in the cache. One whose beginning was shown to a client cannot begin again.
         """
         tickets = list(self._active.values())
-        for sequence in self._active:
-            sequence.release()
         self._active.clear()
         self._cache.clear()
-        if len(tickets) == 1:
-            tickets[0].future.set_exception(SequenceFailed(why))
-            return
-        for ticket in tickets:
+        self._reader.discard()
+        alone = len(tickets) == 1
+        for ticket in reversed(tickets):
+            if alone or ticket.shown > 0:
+                ticket.fail(SequenceFailed(why))
+                self._meter.failed()
+                continue
+            ticket.sequence.release()
+            ticket.sequence = Sequence(ticket.job, self._model, ticket.sequence.timings)
             ticket.alone = True
-        self._waiting.extendleft(reversed(tickets))
+            self._waiting.appendleft(ticket)

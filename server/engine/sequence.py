@@ -9,8 +9,9 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from server.engine.llama import Model, Sampler
-from server.engine.scoring import Scores
+from server.engine.llama import Model
+from server.engine.sampling import NEUTRAL, Sampler, Sampling
+from server.engine.score_log import ScoreLog
 from server.engine.text import StopWatch
 
 
@@ -22,50 +23,21 @@ class Job:
     """Every token the model is to see, BOS included; at least one."""
     max_tokens: int
     """Tokens to generate; 0 scores the prompt only."""
-    score_prompt: bool
+    score_from: int | None
+    """Position of the first token of the prompt whose score is wanted, at least 1; None: of none."""
     top_k: int | None
     """How many alternatives to report beside each scored token; None: report no log-probabilities at all."""
-    temperature: float
-    top_p: float
-    seed: int
-    stops: tuple[str, ...]
-
-
-class ScoreLog:
-    """Scores of the tokens of one sequence by position, filled from the front without gaps from ``first`` on."""
-
-    def __init__(self, first: int, capacity: int, k: int) -> None:
-        self.first = first
-        """Position of the first token that is scored; position 0 never is."""
-        self.end = first
-        """Position after the last one."""
-        self.k = k
-        self.logprob: NDArray[np.float64] = np.empty(capacity, np.float64)
-        self.rank: NDArray[np.int32] = np.empty(capacity, np.int32)
-        self.top_ids: NDArray[np.int32] = np.empty((capacity, k), np.int32)
-        self.top_logprobs: NDArray[np.float64] = np.empty((capacity, k), np.float64)
-
-    def append(self, scores: Scores) -> None:
-        """Take the scores of the next tokens."""
-        new = slice(self.end, self.end + len(scores.logprob))
-        self.logprob[new], self.rank[new] = scores.logprob, scores.rank
-        self.top_ids[new], self.top_logprobs[new] = scores.top_ids, scores.top_logprobs
-        self.end = new.stop
-
-    def copy_from(self, other: ScoreLog, until: int) -> None:
-        """Take what another sequence with the same first ``until`` tokens already knows of them."""
-        known = slice(self.first, until)
-        self.logprob[known] = other.logprob[known]
-        self.rank[known] = other.rank[known]
-        self.top_ids[known] = other.top_ids[known, : self.k]
-        self.top_logprobs[known] = other.top_logprobs[known, : self.k]
-        self.end = until
+    sampling: Sampling = NEUTRAL
+    stops: tuple[str, ...] = ()
+    cache: str | None = ""
+    """Prompts share what was computed with others of the same name here; None: with none."""
 
 
 @dataclass(slots=True)
 class Timings:
-    """Monotonic seconds at which a sequence passed each station."""
+    """Monotonic seconds at which a sequence passed each station; 0: it did not."""
 
+    submitted: float = 0.0
     admitted: float = 0.0
     prompt_done: float = 0.0
     finished: float = 0.0
@@ -85,6 +57,7 @@ class Result:
     """Characters of the completion's text before that stop string."""
     scores: ScoreLog | None
     slot: int
+    """Where it lay in the KV cache; -1: nothing had to be computed."""
     reused: int
     """Prompt tokens that were not computed again."""
     timings: Timings
@@ -92,11 +65,12 @@ class Result:
 
 @dataclass(eq=False, slots=True)
 class Sequence:
-    """A job under way, in one slot of the KV cache."""
+    """A job under way. The engine's thread alone changes it; others may read the tokens before ``ready``."""
 
     job: Job
     model: Model
-    slot: int
+    timings: Timings = field(default_factory=Timings)
+    slot: int = -1
     tokens: NDArray[np.int32] = field(init=False)
     """Prompt and completion so far; the first ``length`` entries count."""
     length: int = field(init=False)
@@ -104,38 +78,70 @@ class Sequence:
     """Leading tokens whose keys and values are in the cache."""
     reused: int = 0
     scores: ScoreLog | None = field(init=False)
-    sampler: Sampler | None = field(init=False)
+    sampler: Sampler | None = None
     stop_watch: StopWatch = field(init=False)
     stop: str | None = None
     finish_reason: Literal["stop", "length"] | None = None
-    timings: Timings = field(default_factory=Timings)
+    failure: str | None = None
+    """Why it cannot go on."""
 
     def __post_init__(self) -> None:
         job, n = self.job, len(self.job.prompt)
         self.tokens = np.empty(n + job.max_tokens, np.int32)
         self.tokens[:n] = job.prompt
         self.length = n
-        first = 1 if job.score_prompt else n
-        self.scores = None if job.top_k is None else ScoreLog(first, n + job.max_tokens, job.top_k)
-        self.sampler = (
-            Sampler(temperature=job.temperature, top_p=job.top_p, seed=job.seed)
-            if job.temperature > 0 and job.max_tokens > 0
-            else None
-        )
+        first = n if job.score_from is None else min(job.score_from, n)
+        k = min(job.top_k or 0, self.model.n_vocab)
+        self.scores = None if job.top_k is None else ScoreLog(first, n + job.max_tokens, k)
         self.stop_watch = StopWatch(job.stops)
-        self.timings.admitted = time.monotonic()
+
+    def begin(self, slot: int, computed: int) -> None:
+        """Take a place in the KV cache whose first ``computed`` tokens are known."""
+        self.slot = slot
+        self.computed = self.reused = computed
+        if self.job.max_tokens > 0 and not self.job.sampling.is_argmax:
+            self.sampler = Sampler(self.model, self.job.sampling, self.tokens[: self.length])
+
+    @property
+    def prompt(self) -> NDArray[np.int32]:
+        """The prompt's tokens."""
+        return self.tokens[: len(self.job.prompt)]
+
+    @property
+    def end(self) -> int:
+        """Position after the last token that is to be computed: the last of a prompt that is only scored is not."""
+        only_scored = self.job.max_tokens == 0 and self.job.score_from is not None
+        return self.length - 1 if only_scored else self.length
 
     @property
     def in_prompt(self) -> bool:
         """Whether part of the prompt is still to be computed."""
-        return self.computed < len(self.job.prompt)
+        return self.computed < min(self.end, len(self.job.prompt))
+
+    @property
+    def first_row(self) -> int | None:
+        """Position of the first row that is needed: row p scores token p + 1, or chooses it; None: no row is."""
+        if self.scores is not None and self.scores.end < len(self.job.prompt):
+            return self.scores.end - 1
+        return self.end - 1 if self.end == len(self.job.prompt) else None
+
+    @property
+    def ready(self) -> int:
+        """Leading tokens that will not change and whose scores, if wanted, are known."""
+        return self.length if self.scores is None else min(self.length, self.scores.end)
+
+    @property
+    def done(self) -> bool:
+        """Whether nothing is missing from the result."""
+        return self.finish_reason is not None and self.ready == self.length
 
     def wants(self, begin: int, end: int) -> NDArray[np.int8]:
         """Flags ``[end - begin]`` of tokens: a row is wanted where it scores the next token or generates one."""
         flags = np.zeros(end - begin, np.int8)
-        if self.job.score_prompt and self.scores is not None:
-            # Row p scores token p + 1; what was copied from another sequence is not computed again.
-            flags[max(self.scores.end - 1 - begin, 0) :] = 1
+        n = len(self.job.prompt)
+        if self.scores is not None:
+            # What is known from before is not computed again; the last row of the prompt scores what is generated.
+            flags[max(self.scores.end - 1 - begin, 0) : max(n - 1 - begin, 0)] = 1
         if end == self.length:
             flags[-1] = self.job.max_tokens > 0
         return flags
@@ -143,14 +149,15 @@ class Sequence:
     def generate(self, token: int) -> None:
         """Append a generated token and decide whether it was the last."""
         self.tokens[self.length] = token
-        self.length += 1
+        generated = self.length + 1 - len(self.job.prompt)
         ended = self.model.ends_generation(token)
         if not ended:  # its name is no text, so no stop string can be in it
-            self.stop = self.stop_watch.add(self.model.piece(token))
+            self.stop = self.stop_watch.add(self.model.piece(token), ignore=generated < self.job.sampling.min_tokens)
         if ended or self.stop is not None:
             self.finish_reason = "stop"
-        elif self.length == len(self.tokens):
+        elif generated == self.job.max_tokens:
             self.finish_reason = "length"
+        self.length += 1
 
     def result(self) -> Result:
         """The finished job; frees the sampler."""

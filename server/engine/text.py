@@ -38,14 +38,17 @@ class StopWatch:
         self.cut: int | None = None
         """Characters of the text before the stop string, once one has appeared."""
 
-    def add(self, piece: bytes) -> str | None:
-        """Append a token; return the stop string that is now complete (the leftmost, then the first given), if any."""
+    def add(self, piece: bytes, *, ignore: bool = False) -> str | None:
+        """Append a token; return the stop string that is now complete (the leftmost, then the first given), if any.
+
+        With ``ignore``, what is complete by now does not count, but its beginning may still become another one's.
+        """
         if not self._stops:
             return None
         begin = max(0, len(self._text) - self._reach + 1)
         self._text += self._decoder.decode(piece)
         found = [(at, i) for i, stop in enumerate(self._stops) if (at := self._text.find(stop, begin)) >= 0]
-        if not found:
+        if not found or ignore:
             return None
         self.cut, which = min(found)
         return self._stops[which]

@@ -1,89 +1,130 @@
-"""Engine results as OpenAI's completion response."""
+"""Pieces of completions as OpenAI's completion object, whole or in chunks."""
 
 from __future__ import annotations
 
-import math
-from dataclasses import dataclass
+import secrets
+import time
+from dataclasses import dataclass, field
+from typing import Any
 
 from server.engine.llama import Model
-from server.engine.prompt import Prompt
-from server.engine.sequence import Result, ScoreLog
-from server.engine.text import text_and_offsets, token_name
-from server.protocol.completions import Choice, CompletionRequest, Logprobs
-
-LOWEST = -9999.0
-"""Stands for minus infinity, which JSON cannot say."""
+from server.engine.text import token_name
+from server.formats.transcript import Entry, Piece, Transcript
+from server.protocol.completions import CompletionRequest
 
 
 @dataclass(frozen=True, slots=True)
-class Formatted:
-    """One choice, with what the usage count needs to know of it."""
+class Envelope:
+    """What all chunks of one response have in common."""
 
-    choice: Choice
-    prompt_tokens: int
-    completion_tokens: int
+    model: str
+    fingerprint: str
+    kind: str = "text_completion"
+    prefix: str = "cmpl"
+    key: str = field(default_factory=lambda: secrets.token_hex(12))
+    created: int = field(default_factory=lambda: int(time.time()))
+
+    def wrap(self, choices: list[dict[str, Any]], **others: Any) -> dict[str, Any]:
+        """One chunk, or the whole response."""
+        return {
+            "id": f"{self.prefix}-{self.key}",
+            "object": self.kind,
+            "created": self.created,
+            "model": self.model,
+            "system_fingerprint": self.fingerprint,
+            "choices": choices,
+            **others,
+        }
 
 
-def format_choice(index: int, request: CompletionRequest, model: Model, prompt: Prompt, result: Result) -> Formatted:
-    """One completion of one prompt, its text cut before the stop string, its arrays in step with its text."""
-    prompt_pieces = prompt.pieces(model)
-    prompt_text, prompt_offsets = text_and_offsets(prompt_pieces)
-    pieces = [model.piece(token) for token in result.completion]
-    ended = bool(pieces) and model.ends_generation(result.completion[-1])
-    # A token that ends generation has an entry of its own, but it is no part of the text.
-    text, offsets = text_and_offsets(pieces[:-1] if ended else pieces)
-    kept = len(pieces)
-    if ended:
-        offsets.append(len(text))
-    if result.cut is not None:
-        text = text[: result.cut]
-        kept = sum(offset < result.cut for offset in offsets)
-    begin = 0 if request.echo else len(prompt_pieces)
-    logprobs = None
-    if request.logprobs is not None:
-        assert result.scores is not None
-        positions = range(prompt.hidden + begin, len(prompt.tokens) + kept)
-        # The first token of a prompt has no log-probability, after which OpenAI starts to count. Of an empty prompt,
-        # which is nothing but a hidden token, all that follow are generated and have one.
-        first = prompt.hidden if prompt_pieces else None
-        tokens = (*prompt.tokens, *result.completion)
-        names = [token_name(piece) for piece in (*prompt_pieces, *pieces)]
-        shown = names[begin : len(prompt_pieces) + kept]
-        logprobs = Logprobs(
-            tokens=shown,
-            token_logprobs=[_logprob(result.scores, p) if p != first else None for p in positions],
-            top_logprobs=[
-                _top_logprobs(result.scores, p, tokens[p], name, model) if p != first else None
-                for p, name in zip(positions, shown, strict=True)
-            ],
-            text_offset=[*prompt_offsets, *(len(prompt_text) + o for o in offsets)][begin : len(prompt_pieces) + kept],
-        )
-    return Formatted(
-        Choice(
-            index=index,
-            text=prompt_text + text if request.echo else text,
-            finish_reason=result.finish_reason,
-            logprobs=logprobs,
-        ),
-        prompt_tokens=len(prompt_pieces),
-        completion_tokens=kept,
+def choice(index: int, request: CompletionRequest, model: Model, piece: Piece) -> dict[str, Any]:
+    """A piece of one completion; the first one carries what the client asked to know of the prompt."""
+    names = _Names(model, as_ids=request.return_tokens_as_token_ids)
+    prompt = piece.prompt_entries if request.echo else []
+    text = (piece.prompt_text or "") + piece.text if request.echo else piece.text
+    # What an echo does not score (logprob_start_len) has no log-probabilities, and no alternatives either.
+    logprobs = None if request.logprobs is None else _logprobs([*prompt, *piece.entries], request.logprobs, names)
+    answer: dict[str, Any] = {
+        "index": index,
+        "text": text,
+        "logprobs": logprobs,
+        "finish_reason": piece.result.finish_reason if piece.result else None,
+        "stop_reason": piece.result.stop if piece.result else None,
+    }
+    if request.prompt_logprobs is not None and piece.prompt_text is not None:
+        answer["prompt_logprobs"] = [_ranked(entry, request.prompt_logprobs, model) for entry in piece.prompt_entries]
+    if request.return_token_ids:
+        answer["token_ids"] = [entry.token for entry in piece.entries]
+        if piece.prompt_text is not None:
+            answer["prompt_token_ids"] = [entry.token for entry in piece.prompt_entries]
+    return answer
+
+
+def usage(transcripts: list[Transcript], per_prompt: int, reused: list[int]) -> dict[str, Any]:
+    """Tokens counted as the arrays count them: every prompt once, every returned completion.
+
+    Args:
+        transcripts: all completions, those of one prompt together.
+        per_prompt: how many those are.
+        reused: for each completion, tokens of the prompt that were not computed again.
+    """
+    prompt = sum(transcript.prompt_tokens for transcript in transcripts[::per_prompt])
+    completion = sum(transcript.completion_tokens for transcript in transcripts)
+    cached = sum(
+        min(transcript.prompt_tokens, n)
+        for transcript, n in zip(transcripts[::per_prompt], reused[::per_prompt], strict=True)
     )
+    return {
+        "prompt_tokens": prompt,
+        "completion_tokens": completion,
+        "total_tokens": prompt + completion,
+        "prompt_tokens_details": {"cached_tokens": cached},
+    }
 
 
-def _finite(value: float) -> float:
-    return value if math.isfinite(value) else LOWEST
+class _Names:
+    """Tokens as strings, the way the client wants them."""
+
+    def __init__(self, model: Model, *, as_ids: bool) -> None:
+        self._model = model
+        self._as_ids = as_ids
+
+    def of(self, token: int, piece: bytes | None = None) -> str:
+        if self._as_ids:
+            return f"token_id:{token}"
+        return token_name(self._model.piece(token) if piece is None else piece)
 
 
-def _logprob(scores: ScoreLog, position: int) -> float:
-    """The token's raw log-probability."""
-    return _finite(float(scores.logprob[position]))
+def _logprobs(entries: list[Entry], k: int, names: _Names) -> dict[str, Any]:
+    """Four parallel arrays."""
+    return {
+        "tokens": [names.of(entry.token, entry.piece) for entry in entries],
+        "token_logprobs": [entry.logprob for entry in entries],
+        "top_logprobs": [_alternatives(entry, k, names) for entry in entries],
+        "text_offset": [entry.offset for entry in entries],
+    }
 
 
-def _top_logprobs(scores: ScoreLog, position: int, chosen: int, name: str, model: Model) -> dict[str, float]:
-    """The most likely tokens and the chosen one; of two tokens with the same name the likelier is kept."""
-    alternatives: dict[str, float] = {}
-    ranked = zip(scores.top_ids[position].tolist(), scores.top_logprobs[position].tolist(), strict=True)
-    for token, logprob in ranked:
-        alternatives.setdefault(name if token == chosen else token_name(model.piece(token)), _finite(logprob))
-    alternatives.setdefault(name, _logprob(scores, position))
-    return alternatives
+def _alternatives(entry: Entry, k: int, names: _Names) -> dict[str, float] | None:
+    """The k most likely tokens and the chosen one; of two tokens with the same name the likelier is kept."""
+    if entry.logprob is None:
+        return None
+    name = names.of(entry.token, entry.piece)
+    found: dict[str, float] = {}
+    for token, logprob in entry.top[:k]:
+        found.setdefault(name if token == entry.token else names.of(token), logprob)
+    found.setdefault(name, entry.logprob)
+    return found
+
+
+def _ranked(entry: Entry, k: int, model: Model) -> dict[str, dict[str, Any]] | None:
+    """vLLM's ``prompt_logprobs`` of one token: by token id, the actual one first."""
+    if entry.logprob is None:
+        return None
+    ranked = {entry.token: (entry.logprob, entry.rank)}
+    for rank, (token, logprob) in enumerate(entry.top[:k], start=1):
+        ranked.setdefault(token, (logprob, rank))
+    return {
+        str(token): {"logprob": logprob, "rank": rank, "decoded_token": token_name(model.piece(token))}
+        for token, (logprob, rank) in ranked.items()
+    }

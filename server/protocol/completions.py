@@ -1,87 +1,25 @@
-"""``POST /v1/completions``: the request with its limits, and the response.
+"""``POST /v1/completions``: the request with its limits, and the response, after OpenAI's API reference.
 
-Field by field after OpenAI's API reference. ``null`` means absent; unknown fields are ignored; a known field that this
-server cannot honour yet is refused by :meth:`CompletionRequest.refuse_unsupported`.
+Extensions are named as vLLM, SGLang (``logprob_start_len``) or llama.cpp name them.
 """
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, ClassVar, Literal
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field
 
 from server.protocol.errors import InvalidRequest, NotSupported
+from server.protocol.sampling import UNLIMITED, SamplingFields, Text
 
 MAX_PROMPTS = 1024
-MAX_STOPS = 16
-"""OpenAI allows 4; evaluation clients send more, and refusing them would only lose answers."""
-MAX_STOP_CHARACTERS = 1000
+MAX_LOGPROBS = 20
 
-
-def _encodable(text: str) -> str:
-    """Refuse half a surrogate pair: JSON can say it, UTF-8 cannot."""
-    text.encode()
-    return text
-
-
-Text = Annotated[str, AfterValidator(_encodable)]
 TokenIds = list[Annotated[int, Field(ge=0)]]
-Stop = Annotated[Text, Field(min_length=1, max_length=MAX_STOP_CHARACTERS)]
-
-_UNSUPPORTED: dict[str, tuple[object, ...]] = {
-    "suffix": ("",),
-    "stream": (False,),
-    "stream_options": (),
-    "logit_bias": ({},),
-    "presence_penalty": (0,),
-    "frequency_penalty": (0,),
-    "prompt_logprobs": (),
-    "return_token_ids": (False,),
-    "return_tokens_as_token_ids": (False,),
-    "add_special_tokens": (True,),
-    "truncate_prompt_tokens": (),
-    "ignore_eos": (False,),
-    "min_tokens": (0,),
-    "top_k": (0, -1),
-    "min_p": (0,),
-    "typical_p": (1,),
-    "repetition_penalty": (1,),
-    "repeat_penalty": (1,),
-    "typ_p": (1,),
-    "top_n_sigma": (-1,),
-    "xtc_probability": (0,),
-    "dynatemp_range": (0,),
-    "dry_multiplier": (0,),
-    "mirostat": (0,),
-    "samplers": (),
-    "min_keep": (0,),
-    "max_completion_tokens": (),
-    "stop_token_ids": ([],),
-    "cache_salt": (),
-    "return_tokens": (False,),
-    "post_sampling_probs": (False,),
-    "timings_per_token": (False,),
-    "t_max_predict_ms": (0, -1),
-    "n_keep": (0,),
-    "n_indent": (0,),
-    "lora": ([],),
-    "response_fields": ([],),
-    "oai_compat": (True,),
-    "response_format": ({"type": "text"},),
-    "logprob_token_ids": (),
-    "grammar": ("",),
-    "json_schema": (),
-    "n_probs": (0,),
-    "n_predict": (),
-    "prediction": (),
-}
-"""Known fields that are not honoured yet, each with the values that ask for nothing."""
 
 
-class CompletionRequest(BaseModel):
+class CompletionRequest(SamplingFields):
     """A request whose every value is within its limits."""
-
-    model_config = ConfigDict(extra="allow", strict=True)
 
     model: Text | None = None
     prompt: (
@@ -92,27 +30,25 @@ class CompletionRequest(BaseModel):
         | None
     ) = None
     """``None``: start from the beginning of a document."""
-    max_tokens: Annotated[int, Field(ge=0)] = 16
-    temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
-    """0 is greedy: the most likely token, the lowest id where two are equally likely."""
-    top_p: Annotated[float, Field(gt=0, le=1)] = 1.0
-    n: Annotated[int, Field(ge=1, le=128)] = 1
+    suffix: Text = ""
+    """What comes after the completion, for models that were taught to fill in."""
     best_of: Annotated[int, Field(ge=1, le=128)] | None = None
-    logprobs: Annotated[int, Field(ge=0, le=20)] | None = None
+    logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS)] | None = None
     echo: bool = False
-    stop: list[Stop] = Field(default_factory=list, max_length=MAX_STOPS)
-    seed: Annotated[int, Field(ge=-(2**63), lt=2**63)] | None = None
-    user: str | None = None
+    prompt_logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS)] | None = None
+    logprob_start_len: Annotated[int, Field(ge=-1)] = -1
+    """Score the prompt's tokens from this one on only; -1: all."""
+    return_token_ids: bool = False
+    return_tokens: bool = False
+    """llama.cpp's: token ids in its own format."""
+    return_tokens_as_token_ids: bool = False
+    add_special_tokens: bool = True
+    truncate_prompt_tokens: Annotated[int, Field(ge=-1)] | None = None
+    """Keep only so many tokens at the end of each prompt; -1: as many as fit."""
+    oai_compat: bool = True
+    """False: answer in llama.cpp's own format alone."""
 
-    @model_validator(mode="before")
-    @classmethod
-    def _null_is_absent(cls, data: Any) -> Any:
-        if not isinstance(data, dict):
-            raise ValueError("the request body must be a JSON object")
-        present = {key: value for key, value in data.items() if value is not None}
-        if isinstance(present.get("stop"), str):
-            present["stop"] = [present["stop"]]
-        return present
+    default_max_tokens: ClassVar[int] = 16
 
     @property
     def n_prompts(self) -> int:
@@ -120,23 +56,44 @@ class CompletionRequest(BaseModel):
         several = isinstance(self.prompt, list) and bool(self.prompt) and not isinstance(self.prompt[0], int)
         return len(self.prompt) if several and isinstance(self.prompt, list) else 1
 
-    def refuse_unsupported(self) -> None:
-        """Raise for what the model's limits cannot say: unsupported fields and contradictions between fields."""
-        for name, neutral in _UNSUPPORTED.items():
-            value = (self.model_extra or {}).get(name)
-            if value is not None and value not in neutral:
-                raise NotSupported(f"'{name}' is not supported by this server yet; leave it out.", param=name)
-        if self.max_tokens == 0 and not self.echo:
+    @property
+    def candidates(self) -> int:
+        """Completions to generate for each prompt, of which the best ``n`` are returned.
+
+        At temperature 0 all candidates are the same one, so ``n`` are enough.
+        """
+        return max(self.best_of or self.n, self.n) if self.temperature > 0 else self.n
+
+    @property
+    def scores_prompt(self) -> bool:
+        """Whether log-probabilities of the prompt are wanted."""
+        return (self.echo and self.logprobs is not None) or self.prompt_logprobs is not None
+
+    def check(self) -> None:
+        """Raise for what the fields' own limits cannot say."""
+        super().check()
+        if self.limit == 0 and not self.echo and self.oai_compat and self.prompt_logprobs is None:
             raise InvalidRequest(
                 "'max_tokens' is 0 and 'echo' is false, so there is nothing to return.", param="max_tokens"
             )
         if self.best_of is not None and self.best_of < self.n:
             raise InvalidRequest(f"'best_of' ({self.best_of}) must not be below 'n' ({self.n}).", param="best_of")
-        if (self.best_of or self.n) > self.n and self.temperature > 0:
-            # At temperature 0 all candidates are the same one, so generating n of them is exactly right.
-            raise NotSupported("'best_of' above 'n' is supported at temperature 0 only.", param="best_of")
+        if self.candidates > self.n and self.stream:
+            raise InvalidRequest(
+                "'best_of' above 'n' cannot be streamed: the best is known at the end.", param="best_of"
+            )
         if self.prompt == [] or (isinstance(self.prompt, list) and [] in self.prompt):
             raise InvalidRequest("'prompt' is empty; give a string or at least one token id.", param="prompt")
+        if self.suffix and self.echo:
+            raise InvalidRequest("'suffix' cannot be used with 'echo'.", param="suffix")
+        if self.suffix and self.truncate_prompt_tokens is not None:
+            raise NotSupported("'truncate_prompt_tokens' cannot be used with 'suffix'.", param="truncate_prompt_tokens")
+
+
+class NativeRequest(CompletionRequest):
+    """The same as llama.cpp's own route takes it."""
+
+    default_max_tokens: ClassVar[int] = UNLIMITED
 
 
 class Logprobs(BaseModel):
@@ -151,9 +108,11 @@ class Logprobs(BaseModel):
 class Choice(BaseModel):
     """One completion of one prompt."""
 
+    model_config = ConfigDict(extra="allow")
+
     index: int
     text: str
-    finish_reason: Literal["stop", "length"]
+    finish_reason: Literal["stop", "length"] | None
     logprobs: Logprobs | None
 
 
@@ -163,10 +122,13 @@ class Usage(BaseModel):
     prompt_tokens: int
     completion_tokens: int
     total_tokens: int
+    prompt_tokens_details: dict[str, int]
 
 
 class CompletionResponse(BaseModel):
     """OpenAI's response; llama.cpp's own fields (:mod:`server.formats.llama_cpp`) are added beside these."""
+
+    model_config = ConfigDict(extra="allow")
 
     id: str
     object: Literal["text_completion"] = "text_completion"

@@ -87,5 +87,21 @@ class Overloaded(ApiError):
     code = "queue_full"
 
 
+class Unavailable(ApiError):
+    """The server is loading its model, or stopping."""
+
+    status = 503
+    type = "unavailable_error"
+    code = "unavailable"
+
+
+class DeadlineExceeded(ApiError):
+    """The request took longer than the operator allows."""
+
+    status = 504
+    type = "timeout_error"
+    code = "deadline_exceeded"
+
+
 class EngineFailure(ApiError):
     """llama.cpp failed on this request."""

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from server.protocol.completions import _UNSUPPORTED
+from server.protocol.sampling import UNSUPPORTED
 
 if TYPE_CHECKING:
     from tests.conftest import ServerUnderTest
@@ -37,62 +37,48 @@ def error_of(answer: httpx.Response, status: int = 400) -> dict[str, Any]:
     return error
 
 
-UNSUPPORTED = {
-    "suffix": "end",
-    "stream": True,
-    "stream_options": {"include_usage": True},
-    "logit_bias": {"50256": -100},
-    "presence_penalty": 0.5,
-    "frequency_penalty": -0.5,
-    "prompt_logprobs": 0,
-    "return_token_ids": True,
-    "return_tokens_as_token_ids": True,
-    "add_special_tokens": False,
-    "truncate_prompt_tokens": 10,
-    "ignore_eos": True,
-    "min_tokens": 3,
-    "top_k": 40,
-    "min_p": 0.05,
-    "typical_p": 0.5,
-    "repetition_penalty": 1.1,
-    "response_format": {"type": "json_object"},
+NOT_HONOURED: dict[str, Any] = {
+    "adaptive_target": 0.5,
+    "allowed_token_ids": [1],
+    "backend_sampling": True,
+    "bad_words": ["a"],
+    "dynamic_temperature": True,
+    "grammar_lazy": True,
+    "guided_choice": ["a", "b"],
+    "guided_json": {},
+    "guided_regex": "a+",
+    "id_slot": 3,
+    "image_data": [{"id": 1}],
+    "include_stop_str_in_output": True,
+    "length_penalty": 2,
+    "logits_processors": ["a"],
     "logprob_token_ids": [1],
-    "repeat_penalty": 1.1,
-    "typ_p": 0.5,
-    "top_n_sigma": 1,
-    "xtc_probability": 0.5,
-    "dynatemp_range": 0.5,
-    "dry_multiplier": 0.8,
-    "mirostat": 2,
-    "samplers": ["top_k"],
-    "min_keep": 1,
-    "max_completion_tokens": 5,
-    "stop_token_ids": [2],
-    "cache_salt": "salt",
-    "return_tokens": True,
-    "post_sampling_probs": True,
-    "timings_per_token": True,
-    "t_max_predict_ms": 100,
-    "n_keep": -1,
-    "n_indent": 2,
     "lora": [{"id": 0, "scale": 1}],
-    "response_fields": ["content"],
-    "oai_compat": False,
-    "grammar": 'root ::= "a"',
-    "json_schema": {},
-    "n_probs": 5,
-    "n_predict": 5,
+    "n_cache_reuse": 256,
+    "n_discard": 5,
+    "n_indent": 2,
+    "n_keep": -1,
+    "post_sampling_probs": True,
     "prediction": {"type": "content", "content": "a"},
+    "response_fields": ["content"],
+    "return_progress": True,
+    "samplers": ["top_k"],
+    "skip_special_tokens": "no",
+    "stop_token_ids": [2],
+    "structured_outputs": {"json": {}},
+    "t_max_predict_ms": 100,
+    "timings_per_token": True,
+    "use_beam_search": True,
 }
 
 
 def test_the_list_is_whole() -> None:
-    assert UNSUPPORTED.keys() == _UNSUPPORTED.keys()
+    assert NOT_HONOURED.keys() == UNSUPPORTED.keys()
 
 
-@pytest.mark.parametrize("field", UNSUPPORTED)
+@pytest.mark.parametrize("field", NOT_HONOURED)
 def test_a_known_field_that_is_not_honoured_is_refused(bundled_server: ServerUnderTest, field: str) -> None:
-    error = error_of(bundled_server.post({"prompt": "a", "max_tokens": 1, field: UNSUPPORTED[field]}))
+    error = error_of(bundled_server.post({"prompt": "a", "max_tokens": 1, field: NOT_HONOURED[field]}))
     assert (error["param"], error["code"]) == (field, "unsupported_parameter")
     assert f"'{field}'" in error["message"]
 
@@ -262,7 +248,7 @@ def test_more_than_may_wait_is_refused_for_now(serve: Callable[..., ServerUnderT
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
-        ("GET", "/", 404),
+        ("GET", "/nothing", 404),
         ("GET", "/v1", 404),
         ("GET", "/docs", 404),
         ("POST", "/v1/chat/completions", 404),

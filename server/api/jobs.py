@@ -1,0 +1,121 @@
+"""A validated request into jobs for the engine."""
+
+from __future__ import annotations
+
+import secrets
+from dataclasses import replace
+
+from server.api.state import Served
+from server.engine.prompt import Prompt
+from server.engine.sampling import BadGrammar, Sampling, read_grammar
+from server.engine.sequence import Job
+from server.protocol.completions import CompletionRequest
+from server.protocol.errors import InvalidRequest, ModelNotFound, NotSupported
+from server.protocol.sampling import SamplingFields
+
+
+def check_model(name: str | None, served: Served) -> None:
+    """Raise :class:`ModelNotFound` for another model than the one served."""
+    if name is not None and name != served.id:
+        shown = name if len(name) <= 100 else f"{name[:100]}..."
+        raise ModelNotFound(f"The model '{shown}' is not served here; this server serves '{served.id}'.", param="model")
+
+
+def check_count(n: int, served: Served) -> None:
+    """Raise for more completions than may ever wait."""
+    if n > served.engine.max_waiting:
+        raise InvalidRequest(
+            f"The request asks for {n} completions, more than the {served.engine.max_waiting} that may wait.", param="n"
+        )
+
+
+def read_sampling(request: SamplingFields, served: Served) -> Sampling:
+    """The sampler's parameters; its seed is the first completion's.
+
+    Raises:
+        InvalidRequest: token ids out of range, or a grammar that llama.cpp does not understand.
+        NotSupported: a grammar, where the operator has not allowed them.
+    """
+    model = served.engine.model
+    wrong = next((token for token in request.logit_bias if token >= model.n_vocab), None)
+    if wrong is not None:
+        raise InvalidRequest(
+            f"'logit_bias' has token id {wrong}, but this model's ids end at {model.n_vocab - 1}.", param="logit_bias"
+        )
+    return Sampling(
+        temperature=request.temperature,
+        dynatemp_range=request.dynatemp_range,
+        dynatemp_exponent=request.dynatemp_exponent,
+        top_k=max(request.top_k, 0),
+        top_p=request.top_p,
+        min_p=request.min_p,
+        typical_p=request.typical_p,
+        top_n_sigma=request.top_n_sigma,
+        xtc_probability=request.xtc_probability,
+        xtc_threshold=request.xtc_threshold,
+        min_keep=request.min_keep,
+        repeat_last_n=request.repeat_last_n,
+        repeat_penalty=request.repeat_penalty,
+        presence_penalty=request.presence_penalty,
+        frequency_penalty=request.frequency_penalty,
+        dry_multiplier=request.dry_multiplier,
+        dry_base=request.dry_base,
+        dry_allowed_length=request.dry_allowed_length,
+        dry_penalty_last_n=request.dry_penalty_last_n,
+        dry_sequence_breakers=tuple(request.dry_sequence_breakers),
+        mirostat=request.mirostat,
+        mirostat_tau=request.mirostat_tau,
+        mirostat_eta=request.mirostat_eta,
+        logit_bias=tuple(request.logit_bias.items()),
+        ignore_eos=request.ignore_eos,
+        min_tokens=request.min_tokens,
+        grammar=_read_grammar(request, served),
+        seed=request.seed if request.seed is not None else secrets.randbits(31),
+    )
+
+
+def _read_grammar(request: SamplingFields, served: Served) -> str:
+    schema = request.json_schema if request.json_schema is not None else request.wanted_schema
+    if schema is None and not request.grammar:
+        return ""
+    field = "grammar" if request.grammar else "response_format" if request.json_schema is None else "json_schema"
+    if not served.settings.allow_grammars:
+        raise NotSupported(
+            f"'{field}' is off on this server, because some grammars take very long; its operator can turn it on "
+            "with --allow-grammars.",
+            param=field,
+        )
+    try:
+        return read_grammar(served.engine.model, request.grammar, schema)
+    except BadGrammar:
+        raise InvalidRequest(f"'{field}' is nothing that llama.cpp can follow.", param=field) from None
+
+
+def completion_jobs(request: CompletionRequest, prompts: list[Prompt], served: Served) -> list[Job]:
+    """One job a candidate, those of one prompt together; candidate *j* draws with seed + *j*."""
+    sampling = read_sampling(request, served)
+    ranks_itself = request.candidates > request.n
+    wanted = [k for k in (request.logprobs, request.prompt_logprobs, 0 if ranks_itself else None) if k is not None]
+    return [
+        Job(
+            prompt=prompt.tokens,
+            max_tokens=max(0, min(request.limit, served.engine.context_size - len(prompt.tokens))),
+            score_from=max(1, prompt.hidden + request.logprob_start_len) if request.scores_prompt else None,
+            top_k=max(wanted) if wanted else None,
+            sampling=with_seed(sampling, j),
+            stops=tuple(request.stop),
+            cache=cache_name(request),
+        )
+        for prompt in prompts
+        for j in range(request.candidates)
+    ]
+
+
+def with_seed(sampling: Sampling, j: int) -> Sampling:
+    """The same for candidate ``j``."""
+    return sampling if j == 0 else replace(sampling, seed=sampling.seed + j)
+
+
+def cache_name(request: SamplingFields) -> str | None:
+    """With which other requests this one may share what is computed."""
+    return (request.cache_salt or "") if request.cache_prompt else None
