@@ -14,7 +14,8 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from server.api import completions, models, operations, playground
+from server.api import completions, introspection, models, operations, playground
+from server.api.execution import ClientGone
 from server.api.state import Served
 from server.engine.engine import Engine
 from server.engine.llama import VERSION
@@ -31,10 +32,11 @@ def create_app(engine: Engine, model_id: str) -> FastAPI:
     """The server over a loaded engine; it answers to ``model_id``."""
     app = FastAPI(title="quant-harness server", docs_url=None, redoc_url=None)
     app.state.served = Served(engine, model_id, int(time.time()), VERSION)
-    for module in (completions, models, operations, playground):
+    for module in (completions, introspection, models, operations, playground):
         app.include_router(module.router)
     app.middleware("http")(_with_request_id)
     app.add_exception_handler(ApiError, _api_error)
+    app.add_exception_handler(ClientGone, _client_gone)
     app.add_exception_handler(RequestValidationError, _validation_error)
     app.add_exception_handler(HTTPException, _http_error)
     return app
@@ -60,6 +62,11 @@ async def _api_error(_request: Request, error: Exception) -> Response:
     return _write(error)
 
 
+async def _client_gone(_request: Request, _error: Exception) -> Response:
+    """Nobody reads this; a status is needed all the same, and 499 is what proxies log in such a case."""
+    return Response(status_code=499)
+
+
 async def _validation_error(_request: Request, error: Exception) -> Response:
     """pydantic's first complaint in one sentence: 400, never FastAPI's own 422."""
     assert isinstance(error, RequestValidationError)
@@ -70,6 +77,8 @@ def _explain(problem: dict[str, Any]) -> InvalidRequest:
     field = next((str(part) for part in problem["loc"][1:]), None)
     if problem["type"] == "json_invalid":
         return InvalidRequest("The request body is not valid JSON.")
+    if problem["type"] == "value_error" and field is None:
+        return InvalidRequest(f"{problem['ctx']['error']}.")
     if field is None or problem["loc"][0] != "body":
         return InvalidRequest("The request body must be a JSON object.")
     if field == "prompt":

@@ -6,6 +6,7 @@ All sequences of all requests are decoded together: single tokens of those that 
 
 from __future__ import annotations
 
+import contextlib
 import logging
 import os
 import queue
@@ -106,13 +107,13 @@ class Scheduler:
         self._inbox.put(partial(self._drop, tickets))
 
     def snapshot(self) -> Future[Snapshot]:
-        """Who is where, as soon as the current batch is done; cancelled if the scheduler has been closed."""
+        """Who is where, as soon as the current batch is done; ShuttingDown if the scheduler has been closed."""
         answer: Future[Snapshot] = Future()
         with self._door:
             if self._open:
                 self._inbox.put(partial(self._tell, answer))
             else:
-                answer.cancel()
+                answer.set_exception(ShuttingDown())
         return answer
 
     def close(self) -> None:
@@ -135,19 +136,21 @@ class Scheduler:
                 "the engine failed and the server stops: %s", error, exc_info=not isinstance(error, LlamaError)
             )
             os._exit(EXIT_ENGINE)
+        self._do_all_asked()
         for ticket in (*self._active.values(), *self._waiting):
             ticket.fail(ShuttingDown())
         self._reader.close()
 
     def _drain(self) -> None:
         """Do what other threads asked for; sleep only when there is nothing else to do."""
-        idle = not self._active and not self._waiting
-        while True:
-            try:
-                self._inbox.get(block=idle)()
-            except queue.Empty:
-                return
-            idle = False
+        if not self._active and not self._waiting:
+            self._inbox.get()()
+        self._do_all_asked()
+
+    def _do_all_asked(self) -> None:
+        with contextlib.suppress(queue.Empty):
+            while True:
+                self._inbox.get_nowait()()
 
     def _stop(self) -> None:
         self._running = False

@@ -12,7 +12,8 @@ from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
-from server.protocol.errors import InvalidRequest, NotSupported
+from server.protocol.errors import InvalidRequest
+from server.protocol.request import RequestBody
 
 MAX_STOPS = 16
 """OpenAI allows 4; evaluation clients send more, and refusing them would only lose answers."""
@@ -87,10 +88,12 @@ class StreamOptions(BaseModel):
     include_obfuscation: bool | None = None
 
 
-class SamplingFields(BaseModel):
+class SamplingFields(RequestBody):
     """Fields of every request that generates, each within its limits."""
 
-    model_config = ConfigDict(extra="allow", strict=True, allow_inf_nan=False)
+    model_config = ConfigDict(allow_inf_nan=False)
+
+    unsupported = UNSUPPORTED
 
     max_tokens: Annotated[int, Field(ge=0)] | None = None
     temperature: Annotated[float, Field(ge=0, le=2)] = 1.0
@@ -170,10 +173,7 @@ class SamplingFields(BaseModel):
 
     def check(self) -> None:
         """Raise for what the fields' own limits cannot say: unsupported fields, and fields that contradict others."""
-        for name, neutral in UNSUPPORTED.items():
-            value = (self.model_extra or {}).get(name)
-            if value is not None and value not in neutral:
-                raise NotSupported(f"'{name}' is not supported by this server; leave it out.", param=name)
+        super().check()
         if self.stream_options is not None and not self.stream:
             raise InvalidRequest("'stream_options' is for requests with 'stream': true.", param="stream_options")
         if self.mirostat and self._truncates():
