@@ -8,8 +8,9 @@ from typing import Any
 from fastapi import APIRouter, Request, Response
 from pydantic_core import to_json
 
-from server.api.execution import results, start, updates
+from server.api.execution import results, start
 from server.api.jobs import check_count, check_model, completion_jobs
+from server.api.pieces import grow
 from server.api.prompts import read_prompts
 from server.api.sse import EventStream
 from server.api.state import Served, ServedModel
@@ -99,32 +100,18 @@ class _Writer:
         options = self._body.stream_options
         with_usage = options is not None and options.include_usage
         found: dict[int, Result] = {}
-        async for changed in updates(run, self._served):
-            for i in changed:
-                piece = self._next(i, run)
-                if piece is None:
-                    continue
-                if piece.result is not None:
-                    found[i] = piece.result
-                if not self._body.oai_compat:
-                    yield self._native(i, jobs[i], piece)
-                    continue
-                one = choice(i, self._body, self._served.engine.model, piece)
-                more = self._extensions(i, jobs[i], piece) if piece.result else {}
-                extra = {"usage": None} if with_usage else {}
-                yield self._envelope.wrap([more | one], **extra)
+        extra = {"usage": None} if with_usage else {}
+        async for i, piece in grow(run, self._transcripts, self._served):
+            if piece.result is not None:
+                found[i] = piece.result
+            if not self._body.oai_compat:
+                yield self._native(i, jobs[i], piece)
+                continue
+            one = choice(i, self._body, self._served.engine.model, piece)
+            more = self._extensions(i, jobs[i], piece) if piece.result else {}
+            yield self._envelope.wrap([more | one], **extra)
         if with_usage and self._body.oai_compat:
             yield self._envelope.wrap([], usage=self._usage([found[i] for i in range(len(jobs))]))
-
-    def _next(self, i: int, run: Run) -> Piece | None:
-        result = run.result(i)
-        if result is not None:
-            return self._transcripts[i].finish(result)
-        sequence = run.sequence(i)
-        begin, ready = len(sequence.prompt), sequence.ready
-        if ready < begin:  # the prompt is still being scored, and an echo begins with all of it
-            return None
-        return self._transcripts[i].grow(sequence.tokens[begin:ready], sequence.scores)
 
     def _extensions(self, i: int, job: Job, piece: Piece) -> dict[str, Any]:
         assert piece.result is not None

@@ -92,30 +92,49 @@ def _read_grammar(request: SamplingFields, served: Served) -> str:
 
 
 def completion_jobs(request: CompletionRequest, prompts: list[Prompt], served: Served) -> list[Job]:
-    """One job a candidate, those of one prompt together; candidate *j* draws with seed + *j*."""
-    sampling = read_sampling(request, served)
+    """The jobs of a completion request."""
     ranks_itself = request.candidates > request.n
-    wanted = [k for k in (request.logprobs, request.prompt_logprobs, 0 if ranks_itself else None) if k is not None]
+    wanted = (request.logprobs, request.prompt_logprobs, 0 if ranks_itself else None)
+    return make_jobs(
+        request,
+        prompts,
+        served,
+        candidates=request.candidates,
+        score_from=max(request.logprob_start_len, 1) if request.scores_prompt else None,
+        top_k=max((k for k in wanted if k is not None), default=None),
+    )
+
+
+def make_jobs(
+    request: SamplingFields,
+    prompts: list[Prompt],
+    served: Served,
+    *,
+    candidates: int,
+    score_from: int | None,
+    top_k: int | None,
+) -> list[Job]:
+    """One job a candidate, those of one prompt together; candidate *j* draws with seed + *j*.
+
+    Args:
+        request: how to draw, and when to stop.
+        prompts: what to complete.
+        served: the model.
+        candidates: completions of each prompt.
+        score_from: which of the tokens that the client knows of is the first to be scored; None: none is.
+        top_k: alternatives to each scored token; None: no log-probabilities.
+    """
+    sampling = read_sampling(request, served)
     return [
         Job(
             prompt=prompt.tokens,
             max_tokens=max(0, min(request.limit, served.engine.context_size - len(prompt.tokens))),
-            score_from=max(1, prompt.hidden + request.logprob_start_len) if request.scores_prompt else None,
-            top_k=max(wanted) if wanted else None,
-            sampling=with_seed(sampling, j),
+            score_from=None if score_from is None else prompt.hidden + score_from,
+            top_k=top_k,
+            sampling=sampling if j == 0 else replace(sampling, seed=sampling.seed + j),
             stops=tuple(request.stop),
-            cache=cache_name(request),
+            cache=(request.cache_salt or "") if request.cache_prompt else None,
         )
         for prompt in prompts
-        for j in range(request.candidates)
+        for j in range(candidates)
     ]
-
-
-def with_seed(sampling: Sampling, j: int) -> Sampling:
-    """The same for candidate ``j``."""
-    return sampling if j == 0 else replace(sampling, seed=sampling.seed + j)
-
-
-def cache_name(request: SamplingFields) -> str | None:
-    """With which other requests this one may share what is computed."""
-    return (request.cache_salt or "") if request.cache_prompt else None

@@ -15,16 +15,22 @@ def read_prompts(request: CompletionRequest, model: Model, context_size: int) ->
         InvalidRequest: a prompt is empty, a token id is none of the model's, or a prompt is too long.
     """
     prompts = [_read(value, request, model) for value in _values(request.prompt)]
-    # With a token to generate, a prompt that fills the context has no room for it, and clamping max_tokens to 0 would
-    # silently drop the entry that scoring clients cut off the end.
-    limit = context_size - (1 if request.limit > 0 else 0)
     if request.truncate_prompt_tokens is not None:
-        keep = request.truncate_prompt_tokens if request.truncate_prompt_tokens >= 0 else limit
+        room = context_size - (request.limit > 0)
+        keep = request.truncate_prompt_tokens if request.truncate_prompt_tokens >= 0 else room
         prompts = [prompt.last(keep) for prompt in prompts]
     for prompt in prompts:
-        if len(prompt.tokens) > limit:
-            raise ContextTooLong(len(prompt.tokens), context_size)
+        check_length(prompt, context_size, generates=request.limit > 0)
     return prompts
+
+
+def check_length(prompt: Prompt, context_size: int, *, generates: bool) -> None:
+    """Raise for a prompt that does not fit the context, with a token to generate if one is wanted.
+
+    Clamping ``max_tokens`` to 0 instead would silently drop the entry that scoring clients cut off the end.
+    """
+    if len(prompt.tokens) > context_size - generates:
+        raise ContextTooLong(len(prompt.tokens), context_size)
 
 
 def _values(prompt: str | list[int] | list[str] | list[list[int]] | None) -> list[str | list[int]]:

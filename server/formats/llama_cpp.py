@@ -80,7 +80,6 @@ def extension_fields(
     job: Job, result: Result, request: SamplingFields, text: str, model_id: str, n_ctx: int
 ) -> dict[str, Any]:
     """What llama.cpp reports of one completion. Times are milliseconds, rates are tokens per second."""
-    evaluated = len(job.prompt) - result.reused
     word = result.stop is not None
     limit = result.finish_reason == "length"
     return {
@@ -96,7 +95,7 @@ def extension_fields(
         "stopped_word": word,
         "stopped_limit": limit,
         "stopping_word": result.stop or "",
-        "timings": _timings(result, evaluated),
+        "timings": timings(result),
     }
 
 
@@ -124,8 +123,9 @@ def _token(model: Model, token: int, logprob: float | None) -> dict[str, Any]:
     return {"id": token, "token": token_name(piece), "bytes": list(piece), "logprob": logprob}
 
 
-def _timings(result: Result, evaluated: int) -> dict[str, float]:
-    """Prompt and generation apart; a prompt that is only scored ends when the result does."""
+def timings(result: Result) -> dict[str, float]:
+    """Prompt and generation apart, in milliseconds; a prompt that is only scored ends when the result does."""
+    evaluated = len(result.job.prompt) - result.reused
     times = result.timings
     prompt_done = times.prompt_done or times.finished
     return {

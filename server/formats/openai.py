@@ -52,7 +52,7 @@ def choice(index: int, request: CompletionRequest, model: Model, piece: Piece) -
         "stop_reason": piece.result.stop if piece.result else None,
     }
     if request.prompt_logprobs is not None and piece.prompt_text is not None:
-        answer["prompt_logprobs"] = [_ranked(entry, request.prompt_logprobs, model) for entry in piece.prompt_entries]
+        answer["prompt_logprobs"] = [ranked(entry, request.prompt_logprobs, model) for entry in piece.prompt_entries]
     if request.return_token_ids:
         answer["token_ids"] = [entry.token for entry in piece.entries]
         if piece.prompt_text is not None:
@@ -117,7 +117,7 @@ def _alternatives(entry: Entry, k: int, names: _Names) -> dict[str, float] | Non
     return found
 
 
-def _ranked(entry: Entry, k: int, model: Model) -> dict[str, dict[str, Any]] | None:
+def ranked(entry: Entry, k: int, model: Model) -> dict[str, dict[str, Any]] | None:
     """vLLM's ``prompt_logprobs`` of one token: by token id, the actual one first."""
     if entry.logprob is None:
         return None
