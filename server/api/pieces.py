@@ -29,6 +29,8 @@ def _next(i: int, run: Run, transcript: Transcript) -> Piece | None:
         return transcript.finish(result)
     sequence = run.sequence(i)
     begin, ready = len(sequence.prompt), sequence.ready
-    if ready < begin:  # the prompt is still being scored, and an echo begins with all of it
+    # In this order: a token that ends the completion may hold a stop string, and is shown with the result only. Nor is
+    # anything shown while the prompt is being scored: an echo begins with all of it.
+    if sequence.finish_reason is not None or ready < begin:
         return None
     return transcript.grow(sequence.tokens[begin:ready], sequence.scores)
