@@ -6,6 +6,8 @@ again, with other endings or another metric; what was scored once is read from h
 
 from __future__ import annotations
 
+import heapq
+import itertools
 from collections.abc import Iterator
 
 import numpy as np
@@ -16,6 +18,8 @@ from server.engine.scoring import Scores
 
 FREED = 0.1
 """Share of the budget that is freed at once when it is exceeded, since finding the oldest leaves visits all."""
+NODE_BYTES = 900
+"""What Python and numpy take for a node beside its figures (measured): short endings take little else."""
 
 
 def common_prefix(a: NDArray[np.int32], b: NDArray[np.int32]) -> int:
@@ -44,7 +48,7 @@ class _Node:
 
     @property
     def nbytes(self) -> int:
-        return self.tokens.nbytes + sum(column.nbytes for column in self.scores)
+        return NODE_BYTES + self.tokens.nbytes + sum(column.nbytes for column in self.scores)
 
     def split(self, at: int) -> _Node:
         """Cut this run in two and return the first part, which takes this node's place."""
@@ -55,16 +59,25 @@ class _Node:
         self.tokens, self.scores, self.parent = self.tokens[at:].copy(), self.scores.part(slice(at, None)).copy(), upper
         return upper
 
+    def alike(self, scores: Scores) -> int:
+        """How many of the next tokens can be merged at once: the node knows all or none, and so does ``scores``."""
+        n = len(scores.logprob)
+        if self.k == scores.top_ids.shape[1]:
+            return n
+        known = np.stack([np.isnan(self.scores.logprob[:n]), np.isnan(scores.logprob)])
+        changes = np.flatnonzero((known != known[:, :1]).any(axis=0))
+        return int(changes[0]) if len(changes) else n
+
     def merge(self, scores: Scores) -> None:
-        """Learn what was not known; more alternatives than before replace everything."""
+        """Learn what was not known, or with fewer alternatives. Of different ``k``, all must be :meth:`alike`."""
         k = scores.top_ids.shape[1]
-        if k > self.k:
-            self.scores = scores.copy()
-        elif k == self.k:
-            missing = np.isnan(self.scores.logprob)
+        missing = np.isnan(self.scores.logprob)
+        if k == self.k:
             self.scores.logprob[missing], self.scores.rank[missing] = scores.logprob[missing], scores.rank[missing]
             self.scores.top_ids[missing] = scores.top_ids[missing]
             self.scores.top_logprobs[missing] = scores.top_logprobs[missing]
+        elif missing[0] or (k > self.k and not np.isnan(scores.logprob[0])):
+            self.scores = scores.copy()
 
 
 class ScoreTree:
@@ -115,11 +128,11 @@ class ScoreTree:
                 node.children[int(tokens[depth])] = child
                 self.nbytes += child.nbytes
                 break
-            shared = common_prefix(child.tokens, tokens[depth:])
-            before = child.nbytes
+            shared = child.alike(rest.part(slice(0, common_prefix(child.tokens, tokens[depth:]))))
             if shared < len(child.tokens):
                 child = child.split(shared)
-                before = child.nbytes
+                self.nbytes += NODE_BYTES
+            before = child.nbytes
             child.used_at = self._tick
             child.merge(rest.part(slice(0, shared)))
             self.nbytes += child.nbytes - before
@@ -134,14 +147,17 @@ class ScoreTree:
 
     def _forget(self) -> None:
         """Drop the leaves that were unused for longest; what they hung on may then be a leaf."""
-        target = self._budget * (1 - FREED)
-        while self.nbytes > target:
-            for leaf in sorted(self._leaves(), key=lambda node: node.used_at):
-                assert leaf.parent is not None
-                del leaf.parent.children[int(leaf.tokens[0])]
-                self.nbytes -= leaf.nbytes
-                if self.nbytes <= target:
-                    break
+        order = itertools.count()  # nodes have none
+        heap = [(leaf.used_at, next(order), leaf) for leaf in self._leaves()]
+        heapq.heapify(heap)
+        while self.nbytes > self._budget * (1 - FREED):
+            _, _, leaf = heapq.heappop(heap)
+            parent = leaf.parent
+            assert parent is not None
+            del parent.children[int(leaf.tokens[0])]
+            self.nbytes -= leaf.nbytes
+            if not parent.children and parent.parent is not None:
+                heapq.heappush(heap, (parent.used_at, next(order), parent))
         self._roots = {namespace: root for namespace, root in self._roots.items() if root.children}
 
     def _leaves(self) -> Iterator[_Node]:
