@@ -32,7 +32,6 @@ class StopWatch:
 
     def __init__(self, stops: tuple[str, ...]) -> None:
         self._stops = stops
-        self._reach = max(map(len, stops), default=0)
         self._decoder = codecs.getincrementaldecoder("utf-8")("replace")
         self._text = ""
         self.cut: int | None = None
@@ -45,9 +44,11 @@ class StopWatch:
         """
         if not self._stops:
             return None
-        begin = max(0, len(self._text) - self._reach + 1)
+        before = len(self._text)
         self._text += self._decoder.decode(piece)
-        found = [(at, i) for i, stop in enumerate(self._stops) if (at := self._text.find(stop, begin)) >= 0]
+        # Each is looked for no further back than it can begin and end in the new part.
+        places = [self._text.find(stop, max(0, before - len(stop) + 1)) for stop in self._stops]
+        found = [(at, i) for i, at in enumerate(places) if at >= 0]
         if not found or ignore:
             return None
         self.cut, which = min(found)

@@ -117,3 +117,40 @@ def test_without_stops_nothing_stops() -> None:
     watch = StopWatch(())
     assert watch.add(b"anything") is None
     assert watch.cut is None
+
+
+@given(cut_up(), STOPS, st.integers(0, 30))
+def test_a_stop_counts_only_if_it_is_completed_after_what_is_ignored(
+    cut: tuple[str, list[bytes]], stops: tuple[str, ...], ignored: int
+) -> None:
+    _, pieces = cut
+    watch = StopWatch(stops)
+    before = 0
+    for i in range(len(pieces)):
+        text = b"".join(pieces[: i + 1]).decode(errors="ignore")
+        ends = [(text.find(stop, max(0, before - len(stop) + 1)), j) for j, stop in enumerate(stops)]
+        places = [(at, j) for at, j in ends if at >= 0]
+        found = watch.add(pieces[i], ignore=i < ignored)
+        if places and i >= ignored:
+            assert (watch.cut, found) == (min(places)[0], stops[min(places)[1]])
+            return
+        assert (watch.cut, found) == (None, None)
+        before = len(text)
+
+
+@pytest.mark.parametrize(
+    ("stops", "ignored", "counted", "found", "cut"),
+    [
+        (("ab",), [b"ab"], [b"c"], None, None),
+        (("ab",), [b"a"], [b"b"], "ab", 0),  # begun there, completed here
+        (("ab", "yyyyyyyy"), [b"xab"], [b"c"], None, None),  # a longer stop's reach does not bring it back
+        (("ab", "abc"), [b"xab"], [b"c"], "abc", 1),
+    ],
+)
+def test_ignored_stops_by_example(
+    stops: tuple[str, ...], ignored: list[bytes], counted: list[bytes], found: str | None, cut: int | None
+) -> None:
+    watch = StopWatch(stops)
+    assert [watch.add(piece, ignore=True) for piece in ignored] == [None] * len(ignored)
+    assert [watch.add(piece) for piece in counted][-1] == found
+    assert watch.cut == cut
