@@ -7,29 +7,13 @@ from importlib.resources import files
 from fastapi import APIRouter, Response
 
 PAGE = "index.html"
-ASSETS = {
-    "style.css": "text/css",
-    "icon.svg": "image/svg+xml",
-    **dict.fromkeys(
-        (
-            "answer.js",
-            "api.js",
-            "form.js",
-            "glyphs.js",
-            "inspector.js",
-            "key.js",
-            "main.js",
-            "measures.js",
-            "numbers.js",
-            "run.js",
-            "scale.js",
-            "snippets.js",
-            "tokens.js",
-        ),
-        "text/javascript",
-    ),
-}
-"""The files of ``server/web`` that are served beside the page, with their media types; no request names a path."""
+MEDIA_TYPES = {"css": "text/css", "js": "text/javascript", "svg": "image/svg+xml"}
+ASSETS = (
+    "icon.svg page.css form.css answer.css tokens.css "
+    "main.js run.js form.js key.js api.js answer.js tokens.js glyphs.js inspector.js measures.js scale.js numbers.js "
+    "snippets.js"
+).split()
+"""The files of ``server/web`` that are served beside the page; no request names a path."""
 HEADERS = {
     # No inline script or style, no other host, no frame around the page, and no text of a model ever parsed as HTML.
     "content-security-policy": "default-src 'self'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'; "
@@ -55,5 +39,5 @@ def _serve(path: str, name: str, media_type: str) -> None:
 
 
 _serve("/", PAGE, "text/html")
-for _name, _media_type in ASSETS.items():
-    _serve(f"/playground/{_name}", _name, _media_type)
+for _name in ASSETS:
+    _serve(f"/playground/{_name}", _name, MEDIA_TYPES[_name.rpartition(".")[2]])

@@ -27,7 +27,7 @@ export class Answer {
     /** @type {Token[]} */
     this.tokens = [];
     this.text = "";
-    /** @type {?string} */
+    /** Why the model stopped: length, stop, or stop with the stop string. @type {?string} */
     this.finishReason = null;
     this.promptLength = characters(prompt);
     this.decoder = new TextDecoder();
@@ -48,7 +48,10 @@ export class Answer {
    */
   add(choice, time) {
     this.text += choice.text;
-    this.finishReason = choice.finish_reason ?? this.finishReason;
+    if (choice.finish_reason) {
+      const { finish_reason: reason, stop_reason: stop } = choice;
+      this.finishReason = typeof stop === "string" ? `${reason} at ${JSON.stringify(stop)}` : reason;
+    }
     this.last = time;
     const { tokens = [], token_logprobs, top_logprobs, text_offset } = choice.logprobs ?? {};
     const before = this.tokens.length;

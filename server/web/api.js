@@ -49,13 +49,17 @@ export async function* complete(request, signal) {
     yield await response.json();
     return;
   }
-  for await (const data of events(response.body)) {
-    if (data === "[DONE]") return;
-    const chunk = JSON.parse(data);
-    if (chunk.error) throw new ApiError(chunk.error.message, 0);
-    yield chunk;
+  try {
+    for await (const data of events(response.body)) {
+      if (data === "[DONE]") return;
+      const chunk = JSON.parse(data);
+      if (chunk.error) throw new ApiError(chunk.error.message, 0);
+      yield chunk;
+    }
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error; // a TypeError is the browser's word for a lost connection
   }
-  throw new ApiError("The answer broke off: the server closed the connection before its end.", 0);
+  throw new ApiError("The answer broke off; is the server still running?", 0);
 }
 
 /**

@@ -8,6 +8,7 @@ const GAP = 6;
 /** One box for all tokens; screen readers read it as the description of the token that has the focus. */
 export class Inspector {
   #box;
+  #looking = false;
   #described = null;
   #closing = 0;
 
@@ -16,7 +17,7 @@ export class Inspector {
     this.#box = box;
     // The box may be pointed at without going away; Escape puts it away without moving the pointer.
     box.addEventListener("pointerenter", () => clearTimeout(this.#closing));
-    box.addEventListener("pointerleave", () => this.#hide());
+    box.addEventListener("pointerleave", () => this.#looking || this.#hide());
     document.addEventListener("keydown", (event) => event.key === "Escape" && this.#hide());
     document.addEventListener("pointerdown", (event) => {
       if (!event.target.closest(".token, #inspector")) this.#hide();
@@ -31,6 +32,7 @@ export class Inspector {
    */
   look(token, element) {
     clearTimeout(this.#closing);
+    this.#looking = token !== null;
     if (!token) {
       this.#closing = setTimeout(() => this.#hide(), 150);
       return;

@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -38,9 +39,9 @@ class Playground:
         self.run()
 
     def fill(self, **fields: str | int | float) -> None:
-        """Fill in fields by the beginning of their labels; ``max_tokens`` is "Max tokens"."""
+        """Fill in fields by their labels; ``max_tokens`` is "Max tokens"."""
         for name, value in fields.items():
-            self.page.get_by_label(name.replace("_", " ").capitalize()).fill(str(value))
+            self.page.get_by_label(name.replace("_", " ").capitalize(), exact=True).fill(str(value))
 
     def run(self) -> None:
         """Press the button and wait for the end of the answer."""
@@ -105,6 +106,14 @@ def browser() -> Iterator[Browser]:
         )
         yield browser
         browser.close()
+
+
+@pytest.fixture
+def own_server(server_type: type[ServerUnderTest], bundled: Path, tmp_path: Path) -> Iterator[ServerUnderTest]:
+    """A server of the bundled model that a test may end."""
+    server = server_type(bundled, tmp_path / "log")
+    yield server
+    server.stop()
 
 
 @pytest.fixture

@@ -97,13 +97,10 @@ def test_a_text_is_needed(playground: Playground) -> None:
     assert playground.page.locator("#prompt:user-invalid").count() == 1
 
 
-def test_a_server_that_is_gone_is_no_riddle(
-    open_page: Callable[..., Playground], server_type: type[ServerUnderTest], bundled: object, tmp_path: object
-) -> None:
-    server = server_type(bundled, tmp_path / "log")  # type: ignore[arg-type, operator]
-    playground = open_page(server)
+def test_a_server_that_is_gone_is_no_riddle(open_page: Callable[..., Playground], own_server: ServerUnderTest) -> None:
+    playground = open_page(own_server)
     playground.score("before")
-    server.stop()
+    own_server.stop()
     playground.score("after")
     assert playground.page.get_by_role("alert").inner_text() == "The server cannot be reached; is it still running?"
     playground.complaints.clear()

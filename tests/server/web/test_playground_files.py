@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from server.api.playground import ASSETS, PAGE
+from server.api.playground import ASSETS, MEDIA_TYPES, PAGE
 
 if TYPE_CHECKING:
     from tests.conftest import ServerUnderTest
@@ -16,10 +16,11 @@ WEB = Path(__file__).parents[3] / "server" / "web"
 
 def test_all_files_of_the_page_are_served(bundled_server: ServerUnderTest) -> None:
     assert {path.name for path in WEB.iterdir()} == {PAGE, *ASSETS}
-    for name, media_type in {PAGE: "text/html", **ASSETS}.items():
+    for name in (PAGE, *ASSETS):
         answer = bundled_server.http.get("/" if name == PAGE else f"/playground/{name}")
         assert answer.content == (WEB / name).read_bytes()
-        assert answer.headers["content-type"] == f"{media_type}; charset=utf-8"
+        media_type = {"html": "text/html"} | MEDIA_TYPES
+        assert answer.headers["content-type"] == f"{media_type[name.rpartition('.')[2]]}; charset=utf-8"
 
 
 @pytest.mark.parametrize("path", ["/", "/playground/main.js"])
