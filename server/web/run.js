@@ -56,11 +56,12 @@ export class Run {
     this.going = false;
     this.#draw(); // a page in the background has no frames
     const { tokens, elapsed } = this.answer.measures;
-    element("status").textContent = `${how}: ${counted(tokens, "token")} in ${duration(elapsed)}.`;
+    element("tokens").hidden = !tokens;
+    element("status").textContent = tokens ? `${how}: ${counted(tokens, "token")} in ${duration(elapsed)}.` : `${how}.`;
   }
 
   async #ask() {
-    this.answer.started = performance.now(); // again, where a key was asked for
+    this.answer = new Answer(this.request.prompt, performance.now()); // anew where a key was asked for
     const sent = this.scoring ? this.request : { ...this.request, stream: true };
     for await (const chunk of complete(sent, this.#abort.signal)) {
       if (chunk.choices.length) this.#take(this.answer.add(chunk.choices[0], performance.now()));
@@ -77,7 +78,7 @@ export class Run {
     list.append(this.#undrawn);
     legend.add(this.#undrawn);
     this.#undrawn = [];
-    showMeasures(element("measures"), this.answer, this.scoring);
+    if (this.answer.tokens.length) showMeasures(element("measures"), this.answer, this.scoring);
   }
 }
 

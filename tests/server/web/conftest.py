@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import ServerUnderTest
 
-ENDED = re.compile(r"^(Scored|Done|Stopped|Failed):")
+ENDED = re.compile(r"^(Scored|Done|Stopped|Failed)\b")
 
 
 class Playground:

@@ -5,11 +5,13 @@ import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from typing import TYPE_CHECKING
 
 import pytest
 
 if TYPE_CHECKING:
+    from tests.conftest import ServerUnderTest
     from tests.server.web.conftest import Playground
 
 HARD = 'It\'s "50%" \\ `id` $HOME $(id)\n\ttab; naïve 🙂 {x} #!/bin/sh\nEOF\n'
@@ -52,6 +54,23 @@ def test_a_scored_text_scores_the_same_as_code(playground: Playground, text: str
     playground.tokens.last.focus()
     shown = playground.inspector.locator(".value strong").first.inner_text()
     assert float(shown.replace("−", "-")) == pytest.approx(logprobs["token_logprobs"][-1], abs=6e-4)
+
+
+@pytest.mark.parametrize("echo", [False, True])
+def test_a_completion_by_chance_comes_again_as_code(
+    open_page: Callable[..., Playground], steady_server: ServerUnderTest, echo: bool
+) -> None:
+    playground = open_page(steady_server)
+    playground.page.context.grant_permissions(["clipboard-read", "clipboard-write"])
+    playground.fill(prompt=HARD, max_tokens=30, stop_strings="\\n\\n\\n\n'\"'")
+    playground.page.get_by_label("Score the prompt too").set_checked(echo)
+    playground.run()
+    playground.page.get_by_role("button", name="Copy text").click()
+    playground.page.get_by_text("Copied.").wait_for()
+    shown = playground.page.evaluate("() => navigator.clipboard.readText()")
+    assert shown.startswith(HARD) == echo
+    assert run_curl(playground)["text"] == shown
+    assert run_python(playground) == f"{shown}\n"
 
 
 @pytest.mark.parametrize("name", ["curl", "Python"])
