@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-from pydantic import Field
+from pydantic import Field, FilePath
 from pydantic_settings import BaseSettings, CliPositionalArg, SettingsConfigDict
 
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
@@ -54,3 +54,6 @@ class Settings(BaseSettings):
     request_timeout: Annotated[float, Field(gt=0)] = Field(600, description="seconds that a request may take in all")
     allow_grammars: bool = Field(False, description="let requests bring a GBNF grammar or a JSON schema")
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="what to log")
+    chat_template: FilePath | None = Field(
+        None, description="Jinja file by which to write conversations; default: the template in the GGUF"
+    )

@@ -8,7 +8,7 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -25,7 +25,14 @@ WIDTH = 256
 EOS = "tokenizer.ggml.eos_token_id"
 
 
-def write_random_llama(path: Path, *, eos: int | None = None, broken_token: int | None = None) -> Path:
+def write_random_llama(
+    path: Path,
+    *,
+    eos: int | None = None,
+    broken_token: int | None = None,
+    chat_template: str | None = None,
+    metadata: Mapping[str, int | str | list[Any]] | None = None,
+) -> Path:
     """Write a Llama of two layers with random weights, the bundled model's vocabulary, and no BOS before its prompts.
 
     Its weights are F32: llama.cpp rounds the other side of a product to F16 where one is, and what is decoded together
@@ -35,6 +42,8 @@ def write_random_llama(path: Path, *, eos: int | None = None, broken_token: int 
         path: where to write it.
         eos: the token that ends generation, if not the vocabulary's own.
         broken_token: a token whose embedding is not a number, so that no prompt with it has logits.
+        chat_template: Jinja source.
+        metadata: other fields, new or in place of the vocabulary's.
     """
     rng = np.random.default_rng(0)
     tokenizer = {name: field for name, field in gguf.GGUFReader(BUNDLED).fields.items() if name.startswith("tokenizer")}
@@ -47,9 +56,16 @@ def write_random_llama(path: Path, *, eos: int | None = None, broken_token: int 
     writer.add_head_count(4)
     writer.add_layer_norm_rms_eps(1e-5)
     for name, field in tokenizer.items():
+        if name in (metadata or {}):
+            continue
         value = {"tokenizer.ggml.add_bos_token": False, EOS: eos}.get(name)
         contents = field.contents() if value is None else value
         writer.add_key_value(name, contents, field.types[0], field.types[-1] if len(field.types) > 1 else None)
+    if chat_template is not None:
+        writer.add_chat_template(chat_template)
+    for name, plain in (metadata or {}).items():
+        writers = {str: writer.add_string, list: writer.add_array, bool: writer.add_bool}
+        writers.get(type(plain), writer.add_uint32)(name, plain)
 
     def add(name: str, *shape: int, scale: float = WIDTH**-0.5) -> None:
         values = rng.normal(0, scale, shape).astype(np.float32)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -19,8 +20,11 @@ from gguf.constants import GGMLQuantizationType
 from llama_cpp import llama_cpp as c
 from numpy.typing import NDArray
 
+from server.engine.long_runs import SPLIT_WITHOUT_REGEX, refuse_long_runs
+
 logger = logging.getLogger("llama.cpp")
 
+_CUTTING = c.LLAMA_TOKEN_ATTR_UNKNOWN | c.LLAMA_TOKEN_ATTR_CONTROL | c.LLAMA_TOKEN_ATTR_USER_DEFINED
 _FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
 _LOG_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}  # enum ggml_log_level
 
@@ -80,9 +84,10 @@ class Model:
         self._pieces: dict[int, bytes] = {}
         self.n_vocab: int = c.llama_vocab_n_tokens(self.vocab)
         self.n_ctx_train: int = c.llama_model_n_ctx_train(self._model)
-        bos, eos = c.llama_vocab_bos(self.vocab), c.llama_vocab_eos(self.vocab)
+        bos, eos, pad = (find(self.vocab) for find in (c.llama_vocab_bos, c.llama_vocab_eos, c.llama_vocab_pad))
         self.bos: int | None = bos if bos >= 0 else None
         self.eos: int | None = eos if eos >= 0 else None
+        self.pad: int | None = pad if pad >= 0 else None
         self.adds_bos: bool = c.llama_vocab_get_add_bos(self.vocab) and self.bos is not None
         self.can_share_prefix: bool = not (
             c.llama_model_is_recurrent(self._model)
@@ -101,11 +106,17 @@ class Model:
         """Whether the vocabulary puts a space before the first word of a text."""
         return b"".join(map(self.piece, self.tokenize("a"))).startswith(b" ")
 
-    def tokenize(self, text: str) -> list[int]:
-        """Token ids of ``text``, special tokens parsed, nothing added."""
+    def tokenize(self, text: str, *, parse_special: bool = True) -> list[int]:
+        """Token ids of ``text``, special tokens parsed unless told otherwise, nothing added.
+
+        Raises:
+            InvalidRequest: llama.cpp would not survive this text.
+        """
+        if self._splits_by_regex:
+            refuse_long_runs(text)
         data = text.encode()
         buffer = (c.llama_token * (len(data) + 8))()
-        count = c.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), False, True)
+        count = c.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), False, parse_special)
         if count < 0:
             raise LlamaError("llama.cpp could not tokenize this text.")
         return list(buffer[:count])
@@ -116,6 +127,42 @@ class Model:
         if piece is None:
             piece = self._pieces[token] = self._read_piece(token)
         return piece
+
+    def name(self, token: int | None) -> str | None:
+        """A special token's text, as prompts and templates write it; None for none."""
+        return None if token is None else self.piece(token).decode(errors="replace")
+
+    def detokenize(self, tokens: Sequence[int]) -> bytes:
+        """The text whose tokens these are: without the spaces that tokenizing puts before a text and after specials."""
+        pieces = [self.piece(token) for token in tokens]
+        if self.adds_spaces:
+            begins = [i == 0 or self._cuts_text(tokens[i - 1]) for i in range(len(tokens))]
+            pieces = [piece.removeprefix(b" ") if begin else piece for piece, begin in zip(pieces, begins, strict=True)]
+        return b"".join(pieces)
+
+    def _cuts_text(self, token: int) -> bool:
+        """Whether llama.cpp finds this token by its name before it tokenizes the text around it."""
+        return bool(c.llama_vocab_get_attr(self.vocab, token) & _CUTTING)
+
+    @cached_property
+    def _splits_by_regex(self) -> bool:
+        is_bpe = c.llama_vocab_type(self.vocab) == c.LLAMA_VOCAB_TYPE_BPE
+        return is_bpe and self.metadata("tokenizer.ggml.pre") not in SPLIT_WITHOUT_REGEX
+
+    def metadata(self, key: str) -> str | None:
+        """A value of the file's metadata as text; None where there is none, or it is an array."""
+        size = 256
+        while True:
+            buffer = ctypes.create_string_buffer(size)
+            length = c.llama_model_meta_val_str(self._model, key.encode(), buffer, size)
+            if length < size:
+                return buffer.value.decode(errors="replace") if length >= 0 else None
+            size = length + 1
+
+    @property
+    def chat_template(self) -> str | None:
+        """The Jinja source by which the model's makers write conversations."""
+        return self.metadata("tokenizer.chat_template")
 
     def _read_piece(self, token: int) -> bytes:
         size = 64
