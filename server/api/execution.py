@@ -8,6 +8,7 @@ from contextlib import contextmanager
 from typing import TypeVar
 
 from fastapi import Request
+from starlette.types import Receive
 
 from server.api.state import Served
 from server.engine.run import Run
@@ -43,7 +44,7 @@ async def results(jobs: list[Job], request: Request, served: Served) -> list[Res
     async with start(jobs, served, stream=False) as run:
         with engine_errors():
             async with asyncio.timeout(served.settings.request_timeout):
-                return await _while_connected(run.results(), request)
+                return await while_connected(run.results(), request.receive)
 
 
 async def updates(run: Run, served: Served) -> AsyncIterator[list[int]]:
@@ -52,16 +53,27 @@ async def updates(run: Run, served: Served) -> AsyncIterator[list[int]]:
     Raises:
         ApiError: what the client is to be told.
     """
+    deadline = asyncio.get_running_loop().time() + served.settings.request_timeout
+    changes = run.updates()
     with engine_errors():
-        async with asyncio.timeout(served.settings.request_timeout):
-            async for changed in run.updates():
-                yield changed
+        while True:
+            # Around the engine's part alone: a client that reads slowly is told of the deadline too.
+            async with asyncio.timeout_at(deadline):
+                try:
+                    changed = await anext(changes)
+                except StopAsyncIteration:
+                    return
+            yield changed
 
 
-async def _while_connected(work: Awaitable[T], request: Request) -> T:
-    """Await ``work``, but no longer than the client does."""
+async def while_connected(work: Awaitable[T], receive: Receive) -> T:
+    """Await ``work``, but no longer than the client does; the request's body has been read before.
+
+    Raises:
+        ClientGone: the connection was closed.
+    """
     task = asyncio.ensure_future(work)
-    gone = asyncio.ensure_future(_disconnected(request))
+    gone = asyncio.ensure_future(_disconnected(receive))
     try:
         await asyncio.wait((task, gone), return_when=asyncio.FIRST_COMPLETED)
         if not task.done():
@@ -73,9 +85,8 @@ async def _while_connected(work: Awaitable[T], request: Request) -> T:
         await asyncio.gather(task, gone, return_exceptions=True)
 
 
-async def _disconnected(request: Request) -> None:
-    """Return when the client has closed the connection; the request's body has been read before."""
-    while (await request.receive())["type"] != "http.disconnect":
+async def _disconnected(receive: Receive) -> None:
+    while (await receive())["type"] != "http.disconnect":
         pass
 
 

@@ -16,11 +16,16 @@ async def grow(run: Run, transcripts: Sequence[Transcript], served: Served) -> A
     Raises:
         ApiError: what the client is to be told.
     """
+    ended: set[int] = set()
     async for changed in updates(run, served):
         for i in changed:
-            piece = _next(i, run, transcripts[i])
-            if piece is not None:
-                yield i, piece
+            # One that had only grown when it was looked at may have ended since, and is then announced once more.
+            piece = None if i in ended else _next(i, run, transcripts[i])
+            if piece is None:
+                continue
+            if piece.result is not None:
+                ended.add(i)
+            yield i, piece
 
 
 def _next(i: int, run: Run, transcript: Transcript) -> Piece | None:
@@ -30,7 +35,7 @@ def _next(i: int, run: Run, transcript: Transcript) -> Piece | None:
     sequence = run.sequence(i)
     begin, ready = len(sequence.prompt), sequence.ready
     # In this order: a token that ends the completion may hold a stop string, and is shown with the result only. Nor is
-    # anything shown while the prompt is being scored: an echo begins with all of it.
-    if sequence.finish_reason is not None or ready < begin:
+    # anything shown before the first token, so that what fails until then is told by the status of the response.
+    if sequence.finish_reason is not None or ready <= begin:
         return None
     return transcript.grow(sequence.tokens[begin:ready], sequence.scores)

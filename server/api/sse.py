@@ -9,6 +9,7 @@ from fastapi.responses import StreamingResponse
 from pydantic_core import to_json
 from starlette.types import Receive, Scope, Send
 
+from server.api.execution import while_connected
 from server.engine.run import Run
 from server.protocol.errors import ApiError
 
@@ -19,27 +20,39 @@ class EventStream(StreamingResponse):
     """The events of one run, which is given up when the client is gone, or never came to read."""
 
     def __init__(self, run: Run, events: AsyncIterator[dict[str, Any]], *, done: bool = True) -> None:
-        """Send ``events``; with ``done``, say so at the end, unless it was an error."""
+        """Send ``events``, of which there is at least one; with ``done``, say so at the end, unless it was an error."""
         super().__init__(
-            _encode(events, done=done),
-            media_type="text/event-stream",
-            headers={"cache-control": "no-cache", "x-accel-buffering": "no"},
+            (), media_type="text/event-stream", headers={"cache-control": "no-cache", "x-accel-buffering": "no"}
         )
         self._run = run
+        self._events = events
+        self._done = done
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        """Send it; whatever way this ends, the run ends with it."""
+        """Send it; whatever way this ends, the run ends with it.
+
+        Raises:
+            ApiError: it failed before there was anything to send, so that the client can still be told by a status.
+            ClientGone: there is no client.
+        """
         async with self._run:
+            first = await while_connected(anext(self._events), receive)
+            self.body_iterator = _encode(first, self._events, done=self._done)
             await super().__call__(scope, receive, send)
 
 
-async def _encode(events: AsyncIterator[dict[str, Any]], *, done: bool) -> AsyncIterator[bytes]:
+async def _encode(first: dict[str, Any], others: AsyncIterator[dict[str, Any]], *, done: bool) -> AsyncIterator[bytes]:
+    yield _event(first)
     try:
-        async for event in events:
-            yield b"data: " + to_json(event) + b"\n\n"
+        async for event in others:
+            yield _event(event)
     except ApiError as error:
         # A client takes [DONE] for success, so an answer that breaks off must not have it.
-        yield b"data: " + to_json(error.body().model_dump()) + b"\n\n"
+        yield _event(error.body().model_dump())
         return
     if done:
         yield DONE
+
+
+def _event(data: dict[str, Any]) -> bytes:
+    return b"data: " + to_json(data) + b"\n\n"

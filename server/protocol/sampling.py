@@ -84,6 +84,8 @@ UNSUPPORTED: dict[str, tuple[object, ...]] = {
 class StreamOptions(BaseModel):
     """How to stream."""
 
+    model_config = ConfigDict(strict=True)
+
     include_usage: bool = False
     include_obfuscation: bool | None = None
 
