@@ -7,7 +7,10 @@ top-k, typical, top-p, min-p, XTC, temperature, draw; with mirostat: biases, pen
 from __future__ import annotations
 
 import ctypes
+import itertools
 import json
+import math
+import re
 from dataclasses import dataclass
 from typing import Any
 
@@ -23,6 +26,13 @@ MIN_TEMPERATURE = 1e-4
 RANDOM_SEED = 0xFFFFFFFF
 """What llama.cpp takes for "choose a seed": never passed on, since every seed is reported."""
 
+MAX_NESTING = 1000
+"""Parentheses in each other that a grammar may have: llama.cpp recurses, and 15,000 use up the stack of 8 MiB."""
+
+_QUOTED = re.compile(r'"(?:\\.|[^"\\])*"|\[(?:\\.|[^]\\])*]|#[^\r\n]*', re.DOTALL)
+_REPEATED = re.compile(r"\{\s*0*(\d{1,9})\s*,\s*0*(\d{1,9})\s*}")
+_CONTROL_CHARACTERS = (r'char ::= [^"\\]', r'char ::= [^"\\\x00-\x1F]')
+"""The converter lets JSON strings have them, and JSON does not."""
 _CANDIDATE = np.dtype([("id", np.int32), ("logit", np.float32), ("p", np.float32)])  # struct llama_token_data
 
 
@@ -42,7 +52,7 @@ class Sampling:
     """Parameters of the chain under llama.cpp's names; the defaults change nothing but the draw."""
 
     temperature: float = 1.0
-    """0 is greedy."""
+    """0 is greedy, unless ``dynatemp_range`` raises it."""
     dynatemp_range: float = 0.0
     dynatemp_exponent: float = 1.0
     top_k: int = 0
@@ -85,7 +95,8 @@ class Sampling:
         """Whether the most likely token is all that is asked for."""
         reshapes = self.penalizes or self.dry_multiplier > 0 or self.xtc_probability > 0 or self.typical_p < 1
         constrained = bool(self.logit_bias) or self.ignore_eos or self.min_tokens > 0 or bool(self.grammar)
-        return self.temperature == 0 and self.mirostat == 0 and not reshapes and not constrained
+        is_cold = self.temperature == 0 and self.dynatemp_range == 0
+        return is_cold and self.mirostat == 0 and not reshapes and not constrained
 
 
 NEUTRAL = Sampling()
@@ -144,10 +155,10 @@ class Sampler:
         c.llama_sampler_apply(self._chain, ctypes.byref(array))
         if not 0 <= array.selected < array.size:
             raise NothingAllowed
-        chosen = candidates[array.selected]
-        if chosen["logit"] == -np.inf:
+        chosen = array.data[array.selected]  # XTC moves `data`: it need not be where `candidates` begin
+        if chosen.logit == -math.inf:
             raise NothingAllowed
-        return int(chosen["id"])
+        return int(chosen.id)
 
     def _permits(self, token: int) -> bool:
         one = np.array([(token, 1, 0)], _CANDIDATE)
@@ -172,6 +183,7 @@ def read_grammar(model: Model, grammar: str, schema: dict[str, Any] | None) -> s
             grammar = json_schema_to_gbnf(json.dumps(schema))
         except Exception as error:  # the converter raises what comes: KeyError, AssertionError, RecursionError
             raise BadGrammar from error
+        grammar = grammar.replace(*_CONTROL_CHARACTERS)
     if grammar:
         c.llama_sampler_free(_grammar(model, grammar))
     return grammar
@@ -180,10 +192,20 @@ def read_grammar(model: Model, grammar: str, schema: dict[str, Any] | None) -> s
 def _grammar(model: Model, grammar: str) -> Any:
     if not grammar:
         return None
+    if not _is_survived(grammar):
+        raise BadGrammar
     sampler = c.llama_sampler_init_grammar(model.vocab, grammar.encode(), b"root")
     if not sampler:
         raise BadGrammar
     return sampler
+
+
+def _is_survived(grammar: str) -> bool:
+    """Whether llama.cpp reads this to its end, and uses up neither its stack nor, as for ``"a"{3,1}``, the memory."""
+    rules = _QUOTED.sub(" ", grammar)
+    depths = itertools.accumulate((character == "(") - (character == ")") for character in rules)
+    goes_up = all(int(low) <= int(high) for low, high in _REPEATED.findall(rules))
+    return "\0" not in grammar and max(depths, default=0) <= MAX_NESTING and goes_up
 
 
 def _pointer_to(candidates: NDArray[np.void]) -> Any:
