@@ -1,1 +1,8 @@
-"""An OpenAI-compatible endpoint over llama.cpp that can score prompts: ``python -m server MODEL.gguf``."""
+"""An OpenAI-compatible server over llama.cpp that can score prompts. One process serves one GGUF file."""
+
+import os
+
+# ggml's threads meet some hundred times a token, and wait for each other in busy loops: by default as long as it takes,
+# so that any other process on the same cores makes them ten times slower. Read by libgomp when it is loaded.
+if "OMP_WAIT_POLICY" not in os.environ:
+    os.environ.setdefault("GOMP_SPINCOUNT", "1000")
