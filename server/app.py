@@ -14,7 +14,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from server.api import completions, introspection, models, operations, playground, templates, tokens
+from server.api import completions, embeddings, introspection, models, operations, playground, templates, tokens
 from server.api.execution import ClientGone
 from server.api.state import Served
 from server.engine.engine import Engine
@@ -32,7 +32,7 @@ def create_app(engine: Engine, model_id: str) -> FastAPI:
     """The server over a loaded engine; it answers to ``model_id``."""
     app = FastAPI(title="quant-harness server", docs_url=None, redoc_url=None)
     app.state.served = Served(engine, model_id, int(time.time()), VERSION)
-    for module in (completions, introspection, models, operations, playground, templates, tokens):
+    for module in (completions, embeddings, introspection, models, operations, playground, templates, tokens):
         app.include_router(module.router)
     app.middleware("http")(_with_request_id)
     app.add_exception_handler(ApiError, _api_error)

@@ -57,3 +57,6 @@ class Settings(BaseSettings):
     chat_template: FilePath | None = Field(
         None, description="Jinja file by which to write conversations; default: the template in the GGUF"
     )
+    pooling: Literal["mean", "cls", "last"] | None = Field(
+        None, description="which states make an embedding; default: as the GGUF says, or no embeddings"
+    )

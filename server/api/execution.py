@@ -14,7 +14,7 @@ from server.api.state import Served
 from server.engine.run import Run
 from server.engine.sequence import Job, Result
 from server.engine.ticket import QueueFull, SequenceFailed, ShuttingDown
-from server.protocol.errors import DeadlineExceeded, EngineFailure, Overloaded, Unavailable
+from server.protocol.errors import DeadlineExceeded, EngineFailure, InvalidRequest, Overloaded, Unavailable
 
 T = TypeVar("T")
 
@@ -27,9 +27,12 @@ def start(jobs: list[Job], served: Served, *, stream: bool) -> Run:
     """Begin the jobs.
 
     Raises:
+        InvalidRequest: this model only embeds; what it would generate is noise.
         Overloaded: too much is waiting.
         Unavailable: the server is stopping.
     """
+    if not served.engine.generates:
+        raise InvalidRequest("This model computes embeddings and nothing else; ask /v1/embeddings.")
     with engine_errors():
         return served.engine.start(jobs, stream=stream)
 

@@ -7,6 +7,7 @@ import os
 
 import numpy as np
 
+from server.engine.embedding import Embedder, own_pooling
 from server.engine.llama import Context, Model, uses_gpu
 from server.engine.meter import Meter
 from server.engine.row_reader import RowReader
@@ -67,6 +68,26 @@ class Engine:
             meter=self.meter,
         )
 
+        pooling = settings.pooling or own_pooling(self.model)
+        self.embedder = (
+            Embedder(
+                self.model,
+                pooling=pooling,
+                size=min(settings.batch_size, self.context_size, self.model.n_ctx_train),
+                threads=threads,
+                flash_attention=settings.flash_attention,
+                max_waiting=settings.max_waiting,
+            )
+            if pooling is not None and self.model.can_embed
+            else None
+        )
+        """For models that embed texts, or are told to."""
+
+    @property
+    def generates(self) -> bool:
+        """Whether there are completions: not of models that only embed."""
+        return self._context.remembers
+
     def start(self, jobs: list[Job], *, stream: bool = False) -> Run:
         """Begin the jobs of one request; to be used in an ``async with``.
 
@@ -83,6 +104,8 @@ class Engine:
     def close(self) -> None:
         """Stop the thread, failing what has not finished, and free the model."""
         self._scheduler.close()
+        if self.embedder is not None:
+            self.embedder.close()
         self._context.close()
         self.model.close()
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import logging
 import os
+import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
@@ -77,22 +78,29 @@ class Model:
         params = c.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
         _complaints.clear()
-        self._model = c.llama_model_load_from_file(os.fsencode(path), params)
-        if not self._model:
+        self.handle = c.llama_model_load_from_file(os.fsencode(path), params)
+        if not self.handle:
             raise LlamaError(f"{path}: llama.cpp cannot load this model ({_reason()}).")
-        self.vocab = c.llama_model_get_vocab(self._model)
+        self.turn = threading.Lock()
+        """Held while a context decodes: ggml's threads wait for each other in busy loops, and two sets of them on the
+        same cores keep each other from their work."""
+        self.vocab = c.llama_model_get_vocab(self.handle)
         self._pieces: dict[int, bytes] = {}
         self.n_vocab: int = c.llama_vocab_n_tokens(self.vocab)
-        self.n_ctx_train: int = c.llama_model_n_ctx_train(self._model)
+        self.n_ctx_train: int = c.llama_model_n_ctx_train(self.handle)
+        self.n_embd: int = c.llama_model_n_embd_out(self.handle)
+        """Numbers in an embedding."""
+        self.can_embed: bool = not (c.llama_model_has_encoder(self.handle) and c.llama_model_has_decoder(self.handle))
+        """Whether one pass gives the states of a text: not where a decoder waits for an encoder."""
         bos, eos, pad = (find(self.vocab) for find in (c.llama_vocab_bos, c.llama_vocab_eos, c.llama_vocab_pad))
         self.bos: int | None = bos if bos >= 0 else None
         self.eos: int | None = eos if eos >= 0 else None
         self.pad: int | None = pad if pad >= 0 else None
         self.adds_bos: bool = c.llama_vocab_get_add_bos(self.vocab) and self.bos is not None
         self.can_share_prefix: bool = not (
-            c.llama_model_is_recurrent(self._model)
-            or c.llama_model_is_hybrid(self._model)
-            or c.llama_model_n_swa(self._model) > 0
+            c.llama_model_is_recurrent(self.handle)
+            or c.llama_model_is_hybrid(self.handle)
+            or c.llama_model_n_swa(self.handle) > 0
         )
         """Whether part of a sequence's memory may be copied: not where it is a running state or a window."""
 
@@ -106,8 +114,8 @@ class Model:
         """Whether the vocabulary puts a space before the first word of a text."""
         return b"".join(map(self.piece, self.tokenize("a"))).startswith(b" ")
 
-    def tokenize(self, text: str, *, parse_special: bool = True) -> list[int]:
-        """Token ids of ``text``, special tokens parsed unless told otherwise, nothing added.
+    def tokenize(self, text: str, *, parse_special: bool = True, add_special: bool = False) -> list[int]:
+        """Token ids of ``text``: special tokens parsed unless told otherwise, nothing added unless asked for.
 
         Raises:
             InvalidRequest: llama.cpp would not survive this text.
@@ -116,7 +124,7 @@ class Model:
             refuse_long_runs(text)
         data = text.encode()
         buffer = (c.llama_token * (len(data) + 8))()
-        count = c.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), False, parse_special)
+        count = c.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), add_special, parse_special)
         if count < 0:
             raise LlamaError("llama.cpp could not tokenize this text.")
         return list(buffer[:count])
@@ -154,7 +162,7 @@ class Model:
         size = 256
         while True:
             buffer = ctypes.create_string_buffer(size)
-            length = c.llama_model_meta_val_str(self._model, key.encode(), buffer, size)
+            length = c.llama_model_meta_val_str(self.handle, key.encode(), buffer, size)
             if length < size:
                 return buffer.value.decode(errors="replace") if length >= 0 else None
             size = length + 1
@@ -187,7 +195,7 @@ class Model:
 
     def close(self) -> None:
         """Free the weights."""
-        c.llama_model_free(self._model)
+        c.llama_model_free(self.handle)
 
 
 class Batch(NamedTuple):
@@ -199,6 +207,32 @@ class Batch(NamedTuple):
     """The sequence that each token belongs to."""
     flags: NDArray[np.int8]
     """1 where the logits after the token are wanted."""
+
+
+def decode(context: Any, batch: Batch) -> None:
+    """``llama_decode``; the batch is within the context's limits.
+
+    Raises:
+        NoRoom: the cache is full; nothing was decoded.
+        LlamaError: any other failure; the context is not to be used again.
+    """
+    n = len(batch.tokens)
+    # `batch` and these two outlive the call: the C side holds bare pointers into them.
+    one_each = np.ones(n, dtype=np.int32)
+    sequence_addresses = batch.sequences.ctypes.data + batch.sequences.itemsize * np.arange(n, dtype=np.uintp)
+    int_pointer = ctypes.POINTER(ctypes.c_int32)
+    raw: Any = c.llama_batch()  # its type hints name arrays, where pointers are what ctypes takes
+    raw.n_tokens = n
+    raw.token = batch.tokens.ctypes.data_as(int_pointer)
+    raw.pos = batch.positions.ctypes.data_as(int_pointer)
+    raw.n_seq_id = one_each.ctypes.data_as(int_pointer)
+    raw.seq_id = sequence_addresses.ctypes.data_as(ctypes.POINTER(int_pointer))
+    raw.logits = batch.flags.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
+    status = c.llama_decode(context, raw)
+    if status == 1:
+        raise NoRoom("the KV cache has no room for this batch.")
+    if status != 0:
+        raise LlamaError(f"llama_decode failed with status {status}.")
 
 
 class Context:
@@ -233,15 +267,18 @@ class Context:
         params.kv_unified = True  # copying a prefix between sequences is then free
         params.n_threads = params.n_threads_batch = threads
         params.type_k, params.type_v = (GGMLQuantizationType[name.upper()] for name in (cache_type_k, cache_type_v))
-        params.flash_attn_type = _FLASH_ATTENTION[_resolve(flash_attention, cache_type_v)]
+        params.flash_attn_type = flash_attention_type(flash_attention, cache_type_v)
         params.no_perf = True
         _complaints.clear()
-        self._ctx = c.llama_init_from_model(model._model, params)
+        self._ctx = c.llama_init_from_model(model.handle, params)
         if not self._ctx:
             raise LlamaError(
                 f"llama.cpp cannot make a cache of {cells} tokens in {cache_type_k} and {cache_type_v} ({_reason()})."
             )
         self._memory = c.llama_get_memory(self._ctx)
+        self.remembers = bool(self._memory)
+        """Whether there is a cache at all: not where every token sees those after it, as in models that only embed."""
+        self._turn = model.turn
         self.batch_size = batch_size
         self.rows = rows
         self.cells: int = c.llama_n_ctx(self._ctx)
@@ -263,22 +300,8 @@ class Context:
         rows = int(batch.flags.sum())
         if rows > self.rows:  # beyond n_outputs_max likewise
             raise ValueError(f"a batch with {rows} rows, not at most {self.rows}")
-        # `batch` and these two outlive the call: the C side holds bare pointers into them.
-        one_each = np.ones(n, dtype=np.int32)
-        sequence_addresses = batch.sequences.ctypes.data + batch.sequences.itemsize * np.arange(n, dtype=np.uintp)
-        int_pointer = ctypes.POINTER(ctypes.c_int32)
-        raw: Any = c.llama_batch()  # its type hints name arrays, where pointers are what ctypes takes
-        raw.n_tokens = n
-        raw.token = batch.tokens.ctypes.data_as(int_pointer)
-        raw.pos = batch.positions.ctypes.data_as(int_pointer)
-        raw.n_seq_id = one_each.ctypes.data_as(int_pointer)
-        raw.seq_id = sequence_addresses.ctypes.data_as(ctypes.POINTER(int_pointer))
-        raw.logits = batch.flags.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
-        status = c.llama_decode(self._ctx, raw)
-        if status == 1:
-            raise NoRoom("the KV cache has no room for this batch.")
-        if status != 0:
-            raise LlamaError(f"llama_decode failed with status {status}.")
+        with self._turn:
+            decode(self._ctx, batch)
         if rows == 0:
             return np.empty((0, self.n_vocab), dtype=np.float32)
         return np.ctypeslib.as_array(c.llama_get_logits(self._ctx), shape=(rows, self.n_vocab))
@@ -305,12 +328,11 @@ def uses_gpu(gpu_layers: int) -> bool:
     return bool(c.llama_supports_gpu_offload()) and gpu_layers != 0
 
 
-def _resolve(flash_attention: str, cache_type_v: str) -> str:
-    """``auto`` on a CPU is off, unless a quantized cache of values needs it.
+def flash_attention_type(choice: str, cache_type_v: str) -> int:
+    """llama.cpp's number for a choice; ``auto`` on a CPU is off, unless a quantized cache of values needs it.
 
     There, flash attention rounds its sums to F16 after so many tokens as happen to be decoded together: the same prompt
     split otherwise differed by up to 0.046 in a log-probability, and without it by nothing.
     """
-    if flash_attention != "auto" or c.llama_supports_gpu_offload() or cache_type_v not in ("f32", "f16", "bf16"):
-        return flash_attention
-    return "off"
+    stays = choice != "auto" or c.llama_supports_gpu_offload() or cache_type_v not in ("f32", "f16", "bf16")
+    return _FLASH_ATTENTION[choice if stays else "off"]

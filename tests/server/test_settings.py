@@ -41,7 +41,7 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
         **{"model": MODEL, "host": "::1", "port": 1234, "fd": 5, "exit_with_stdin": True, "alias": "name"},
         **{"ctx_size": 64, "cache_size": 128, "slots": 3, "batch_size": 16, "threads": 2, "gpu_layers": 7},
         **{"cache_type_k": "q8_0", "cache_type_v": "f32", "flash_attention": "on", "max_waiting": 9},
-        **{"log_level": "debug", "chat_template": Path(__file__)},
+        **{"log_level": "debug", "chat_template": Path(__file__), "pooling": "cls"},
     }
     assert values.keys() == Settings.model_fields.keys()
     for name, value in values.items():
