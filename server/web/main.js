@@ -27,9 +27,8 @@ async function findModel() {
 }
 
 async function start() {
-  if (shown?.going) return;
   if (model === null) await findModel();
-  if (model === null) return; // the header says why
+  if (model === null || shown?.going) return; // the header says why there is no model
   const request = readRequest(model);
   showCode(request);
   shown = new Run(request, isScoring());
@@ -73,7 +72,8 @@ element("form").addEventListener("submit", (event) => {
 element("form").addEventListener("change", showMode);
 element("stop-button").addEventListener("click", () => shown.stop());
 document.addEventListener("keydown", (event) => {
-  if (event.key === "Enter" && (event.ctrlKey || event.metaKey)) element("form").requestSubmit();
+  const asksForKey = element("key-dialog").open;
+  if (event.key === "Enter" && (event.ctrlKey || event.metaKey) && !asksForKey) element("form").requestSubmit();
 });
 element("copy-text").addEventListener("click", () => copy(shown.answer.text, element("tokens")));
 for (const button of document.querySelectorAll("[data-copies]")) {

@@ -84,7 +84,7 @@ def test_the_tokens_are_one_stop_of_the_tab_key(playground: Playground) -> None:
 
 
 @pytest.mark.parametrize(("width", "at"), [(1200, 5), (1200, -1), (360, 5)])
-def test_the_box_lies_within_the_window(playground: Playground, width: int, at: int) -> None:
+def test_the_box_lies_within_the_window_and_beside_its_token(playground: Playground, width: int, at: int) -> None:
     playground.page.set_viewport_size({"width": width, "height": 700})
     playground.score(TEXT * 20, alternatives=20)
     playground.tokens.nth(at).focus()
@@ -94,6 +94,11 @@ def test_the_box_lies_within_the_window(playground: Playground, width: int, at: 
     assert box["x"] + box["width"] <= width
     assert box["y"] >= 0
     assert box["y"] + box["height"] <= 700
+    token = playground.tokens.nth(at).bounding_box()
+    assert token is not None
+    apart_x = box["x"] >= token["x"] + token["width"] or box["x"] + box["width"] <= token["x"]
+    apart_y = box["y"] >= token["y"] + token["height"] or box["y"] + box["height"] <= token["y"]
+    assert apart_x or apart_y
 
 
 def test_whitespace_and_parts_of_characters_are_seen(playground: Playground) -> None:
