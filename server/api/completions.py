@@ -119,8 +119,10 @@ class _Writer:
         return extension_fields(job, piece.result, self._body, self._transcripts[i].text, self._served.id, size)
 
     def _native(self, i: int, job: Job, piece: Piece) -> dict[str, Any]:
-        answer = native(i, self._body, self._served.engine.model, piece)
-        return answer | {"model": self._served.id} | (self._extensions(i, job, piece) if piece.result else {})
+        answer = native(i, self._body, self._served.engine.model, piece) | {"model": self._served.id}
+        if piece.result is not None:
+            answer |= self._extensions(i, job, piece) | {"prompt": self._transcripts[i].prompt_text}
+        return answer
 
     def _usage(self, found: list[Result]) -> dict[str, Any]:
         return usage(self._transcripts, self._body.n, [result.reused for result in found])

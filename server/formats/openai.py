@@ -71,7 +71,7 @@ def usage(transcripts: list[Transcript], per_prompt: int, reused: list[int]) -> 
     prompt = sum(transcript.prompt_tokens for transcript in transcripts[::per_prompt])
     completion = sum(transcript.completion_tokens for transcript in transcripts)
     cached = sum(
-        min(transcript.prompt_tokens, n)
+        max(n - transcript.hidden, 0)
         for transcript, n in zip(transcripts[::per_prompt], reused[::per_prompt], strict=True)
     )
     return {

@@ -81,6 +81,16 @@ class Transcript:
         return len(self._prompt_pieces)
 
     @property
+    def hidden(self) -> int:
+        """Tokens before those, which the client does not know of."""
+        return self._prompt.hidden
+
+    @property
+    def prompt_text(self) -> str:
+        """The prompt."""
+        return self._prompt_text
+
+    @property
     def completion_tokens(self) -> int:
         """Tokens shown so far; at the end, those of the answer."""
         return self._shown_tokens

@@ -155,6 +155,8 @@ class SamplingFields(RequestBody):
         present = {key: value for key, value in data.items() if value is not None}
         if present.get("n_predict") == -1:
             present["n_predict"] = UNLIMITED
+        if present.get("n_probs") is not False and present.get("n_probs") == 0:  # llama.cpp's default, and "none"
+            del present["n_probs"]
         for other, name in SAME.items():
             if other in present:
                 value = present.pop(other)
@@ -183,7 +185,8 @@ class SamplingFields(RequestBody):
                 f"'mirostat' decides by itself which tokens are left out; leave out '{self._truncates()}'.",
                 param="mirostat",
             )
-        if sum(map(bool, (self.grammar, self.json_schema, self.wanted_schema))) > 1:
+        schemas = (self.json_schema, self.wanted_schema)
+        if bool(self.grammar) + sum(schema is not None for schema in schemas) > 1:
             raise InvalidRequest("give one of 'grammar', 'json_schema' and 'response_format'.", param="grammar")
         if self.min_tokens > self.limit:
             raise InvalidRequest(
@@ -192,9 +195,16 @@ class SamplingFields(RequestBody):
 
     def _truncates(self) -> str | None:
         """A field that leaves unlikely tokens out, if one does."""
-        neutral = SamplingFields()
-        names = ("top_k", "top_p", "min_p", "typical_p", "top_n_sigma", "xtc_probability", "dry_multiplier")
-        return next((name for name in names if getattr(self, name) != getattr(neutral, name)), None)
+        used = {
+            "top_k": self.top_k > 0,
+            "top_p": self.top_p < 1,
+            "min_p": self.min_p > 0,
+            "typical_p": self.typical_p < 1,
+            "top_n_sigma": self.top_n_sigma >= 0,
+            "xtc_probability": self.xtc_probability > 0,
+            "dry_multiplier": self.dry_multiplier > 0,
+        }
+        return next((name for name, is_used in used.items() if is_used), None)
 
     @property
     def limit(self) -> int:
@@ -235,4 +245,4 @@ def _bias(pair: Any) -> tuple[int, float]:
         return token, float("-inf")
     if isinstance(bias, bool) or not isinstance(bias, int | float) or bias != bias or abs(bias) == float("inf"):
         raise ValueError("biases must be finite numbers, or false to ban a token")
-    return token, max(-MAX_BIAS, min(MAX_BIAS, float(bias)))
+    return token, float(max(-MAX_BIAS, min(MAX_BIAS, bias)))  # in this order: an integer may be too large for a float

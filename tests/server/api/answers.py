@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
     from tests.conftest import ServerUnderTest
 
+PROMPT = "Question: What is the capital of Susia?\nAnswer:"
 TOLERANCE = 1e-3
 ARRAYS = ("tokens", "token_logprobs", "top_logprobs", "text_offset")
 DONE = b"data: [DONE]\n\n"

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 import openai
 import pytest
-from answers import DONE, arrays, ask, ask_streaming, assert_close, events_of, summed
+from answers import DONE, PROMPT, arrays, ask, ask_streaming, assert_close, events_of, summed
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -16,7 +16,6 @@ if TYPE_CHECKING:
     from tests.conftest import ServerUnderTest
 
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-PROMPT = "Question: What is the capital of Susia?\nAnswer:"
 EMOJI = "a 🙂 b"
 NO_CHARACTERS = {str(token): 30.0 for token in range(96, 190)}
 """Makes a model choose among tokens that are one byte of a character each."""
