@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
+import signal
 import sys
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from types import FrameType
 from typing import Annotated, NamedTuple
 
 import typer
@@ -74,6 +76,7 @@ def main(
     ] = None,
 ) -> None:
     """Measure the server against llama.cpp's own tools: both sides in turn, on the same cores, judged by medians."""
+    signal.signal(signal.SIGTERM, _stop)
     with tempfile.TemporaryDirectory(prefix="bench-") as scratch:
         try:
             inputs = Inputs(
@@ -151,6 +154,11 @@ def _file(path: Path | None, option: str) -> Path | None:
     if path is not None and not path.is_file():
         raise BenchError(f"{option}: there is no file {path}.")
     return path
+
+
+def _stop(number: int, _frame: FrameType | None) -> None:
+    """End as by an exception, so that no server is left behind."""
+    sys.exit(128 + number)
 
 
 def _say(text: str) -> None:

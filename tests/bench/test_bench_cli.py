@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
+import psutil
 import pytest
 
 from bench.__main__ import ROWS, chosen, numbers
@@ -38,6 +40,19 @@ def test_a_row_from_end_to_end(bundled: Path, tmp_path: Path) -> None:
     )
     assert "| scoring, vocab 1k | bare loop |" in page.read_text()
     assert "scoring, vocab 1k" in run.stdout
+
+
+def test_no_server_outlives_a_terminated_run(bundled: Path) -> None:
+    command = [sys.executable, "-m", "bench", "--model", str(bundled), "--rows", "scoring", "--threads", "1"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True, cwd=ROOT) as run:
+        assert run.stderr is not None
+        assert "round 1 of 3" in run.stderr.readline()
+        children = psutil.Process(run.pid).children(recursive=True)
+        run.send_signal(signal.SIGTERM)
+        run.communicate(timeout=60)
+    assert run.returncode == 128 + signal.SIGTERM
+    assert children
+    assert not [child for child in children if child.is_running()]
 
 
 @pytest.mark.parametrize(
