@@ -50,7 +50,7 @@ function showButtons() {
   const focused = document.activeElement === element(other);
   element(visible).hidden = false;
   element(other).hidden = true;
-  if (focused) element(visible).focus();
+  if (focused) element(visible).focus({ preventScroll: true });
   element("copy-text").hidden = shown.going || shown.answer.text === "";
 }
 

@@ -19,11 +19,15 @@ export class TokenList {
   constructor(container, onLook) {
     this.#container = container;
     this.#onLook = onLook;
-    container.addEventListener("pointerover", (event) => {
+    // Not pointerover: that also comes when tokens move under a pointer that rests.
+    container.addEventListener("pointermove", (event) => {
       if (event.pointerType !== "touch") this.#look({ hovered: this.#indexOf(event.target) });
     });
     container.addEventListener("pointerleave", () => this.#look({ hovered: null }));
-    container.addEventListener("focusin", (event) => this.#look({ focused: this.#indexOf(event.target) }));
+    container.addEventListener("focusin", (event) => {
+      event.target.scrollIntoView({ block: "nearest" }); // not under the docked box: the style sheet has a margin for it
+      this.#look({ focused: this.#indexOf(event.target) });
+    });
     container.addEventListener("focusout", () => this.#look({ focused: null }));
     container.addEventListener("keydown", (event) => this.#onKey(event));
   }

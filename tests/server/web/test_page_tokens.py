@@ -46,6 +46,9 @@ def test_the_alternatives_are_those_of_the_server(
     assert [logprob(row[3]) for row in shown] == pytest.approx([value for _, value in expected], abs=6e-4)
     rest = 1 - sum(math.exp(value) for _, value in expected)
     assert float(others[2].rstrip("%")) / 100 == pytest.approx(rest, abs=6e-4)
+    space = playground.inspector.locator(".name .space").bounding_box()
+    assert space is not None
+    assert space["width"] > 5  # the one before the word is seen
     heading = playground.inspector.locator(".place").inner_text()
     assert heading == f"prompt, token {at + 1}"
 
