@@ -69,14 +69,15 @@ class _Node:
         return int(changes[0]) if len(changes) else n
 
     def merge(self, scores: Scores) -> None:
-        """Learn what was not known, or with fewer alternatives. Of different ``k``, all must be :meth:`alike`."""
-        k = scores.top_ids.shape[1]
-        missing = np.isnan(self.scores.logprob)
-        if k == self.k:
-            self.scores.logprob[missing], self.scores.rank[missing] = scores.logprob[missing], scores.rank[missing]
-            self.scores.top_ids[missing] = scores.top_ids[missing]
-            self.scores.top_logprobs[missing] = scores.top_logprobs[missing]
-        elif missing[0] or (k > self.k and not np.isnan(scores.logprob[0])):
+        """Take the newest figures, so that who asks again is told the same; of the same ones, the most alternatives.
+
+        Where ``scores`` has another ``k``, all must be :meth:`alike`.
+        """
+        known = ~np.isnan(scores.logprob)
+        if self.k == scores.top_ids.shape[1]:
+            for mine, theirs in zip(self.scores, scores, strict=True):
+                mine[known] = theirs[known]
+        elif known[0] and (scores.top_ids.shape[1] > self.k or (scores.logprob != self.scores.logprob).any()):
             self.scores = scores.copy()
 
 

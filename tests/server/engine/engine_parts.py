@@ -118,7 +118,7 @@ def bits(result: Result) -> tuple[object, ...]:
         return result.completion, result.finish_reason
     which = slice(scores.first, scores.end)
     columns = (scores.logprob, scores.rank, scores.top_ids, scores.top_logprobs)
-    return result.completion, result.finish_reason, which, *(column[which].tobytes() for column in columns)
+    return result.completion, result.finish_reason, scores.first, *(column[which].tobytes() for column in columns)
 
 
 def assert_same(results: list[Result], expected: list[Result], tolerance: float = TOLERANCE) -> None:

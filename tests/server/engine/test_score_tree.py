@@ -139,6 +139,19 @@ def test_a_log_that_is_filled_half_is_filled_on(steps: list[tuple[tuple[int, ...
         assert known(tree, tokens, first, k, namespace) == len(tokens) - log.first
 
 
+@given(st.lists(QUESTIONS, max_size=12))
+def test_what_was_inserted_last_is_what_is_found(steps: list[tuple[tuple[int, ...], int, int, str]]) -> None:
+    """Rounding depends on what is decoded together: figures of one path may differ, and the newest are the ones."""
+    tree = ScoreTree(PLENTY)
+    for i, (tokens, first, k, namespace) in enumerate(steps):
+        log, found = empty_log(tokens, first, k), empty_log(tokens, first, k)
+        tree.fill(log, array(tokens), namespace)
+        complete(log, f"{i}", tokens)
+        tree.insert(log, array(tokens), namespace)
+        tree.fill(found, array(tokens), namespace)
+        assert [read(found, j) for j in range(log.first, log.end)] == [read(log, j) for j in range(log.first, log.end)]
+
+
 def test_a_gap_ends_what_is_found() -> None:
     tree = ScoreTree(PLENTY)
     insert(tree, (1, 2, 3))
@@ -162,6 +175,14 @@ def test_fewer_alternatives_fill_what_more_have_left_open() -> None:
     insert(tree, (1, 2, 3, 4, 5, 6), first=1, k=0)
     assert known(tree, (1, 2, 3, 4, 5, 6), first=1, k=0) == 5
     assert known(tree, (1, 2, 3, 4, 5, 6), first=4, k=2) == 2
+
+
+def test_endings_with_fewer_alternatives_do_not_cost_those_of_what_they_begin_with() -> None:
+    tree = ScoreTree(PLENTY)
+    insert(tree, (1, 2, 3, 4, 5), k=3)
+    insert(tree, (1, 2, 3, 4, 5, 6, 7), k=0)
+    assert known(tree, (1, 2, 3, 4, 5, 6, 7), k=3) == 4
+    assert known(tree, (1, 2, 3, 4, 5, 6, 7), k=0) == 6
 
 
 def test_nothing_is_learned_from_what_scores_nothing() -> None:
