@@ -75,8 +75,9 @@ class _Node:
         """
         known = ~np.isnan(scores.logprob)
         if self.k == scores.top_ids.shape[1]:
-            for mine, theirs in zip(self.scores, scores, strict=True):
-                mine[known] = theirs[known]
+            mine = self.scores
+            mine.logprob[known], mine.rank[known] = scores.logprob[known], scores.rank[known]
+            mine.top_ids[known], mine.top_logprobs[known] = scores.top_ids[known], scores.top_logprobs[known]
         elif known[0] and (scores.top_ids.shape[1] > self.k or (scores.logprob != self.scores.logprob).any()):
             self.scores = scores.copy()
 
