@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from server.engine.llama import Model
 from server.engine.prompt import Prompt
 from server.protocol.completions import CompletionRequest
@@ -44,22 +46,22 @@ def _values(prompt: str | list[int] | list[str] | list[list[int]] | None) -> lis
 
 def _read(value: str | list[int], request: CompletionRequest, model: Model) -> Prompt:
     if request.suffix:
-        return _read_infill(value, request.suffix, model)
+        return _read_infill(value, request.suffix, model, add_bos=request.add_special_tokens)
     if isinstance(value, str):
         return read_text(value, model, add_bos=request.add_special_tokens)
     return read_ids(value, model)
 
 
-def _read_infill(value: str | list[int], suffix: str, model: Model) -> Prompt:
+def _read_infill(value: str | list[int], suffix: str, model: Model, *, add_bos: bool) -> Prompt:
     """What comes before and after, between the tokens by which the model was taught to fill in."""
     if model.infill_tokens is None:
         raise InvalidRequest(
             "'suffix' is for models that were taught to fill in, and this one was not.", param="suffix"
         )
     before, after, middle = model.infill_tokens
-    first = read_text(value, model, add_bos=True) if isinstance(value, str) else read_ids(value, model)
-    bos, text = first.tokens[: first.hidden], first.tokens[first.hidden :]
-    return Prompt((*bos, before, *text, after, *model.tokenize(suffix), middle), hidden=first.hidden)
+    text = model.tokenize(value) if isinstance(value, str) else read_ids(value, model).tokens
+    bos = _missing_bos(text, model) if add_bos and isinstance(value, str) else []
+    return Prompt((*bos, before, *text, after, *model.tokenize(suffix), middle), hidden=len(bos))
 
 
 def read_ids(ids: list[int], model: Model) -> Prompt:
@@ -75,10 +77,8 @@ def read_ids(ids: list[int], model: Model) -> Prompt:
 def read_text(text: str, model: Model, *, add_bos: bool = True) -> Prompt:
     """Special tokens in the text are parsed; BOS goes before it where the model's metadata says so, never twice."""
     tokens = model.tokenize(text)
-    hidden = int(add_bos and model.adds_bos and tokens[:1] != [model.bos])
-    if hidden:
-        assert model.bos is not None
-        tokens.insert(0, model.bos)
+    bos = _missing_bos(tokens, model) if add_bos else []
+    tokens, hidden = bos + tokens, len(bos)
     if not tokens:
         start = model.bos if model.bos is not None else model.eos
         if start is None:
@@ -87,6 +87,14 @@ def read_text(text: str, model: Model, *, add_bos: bool = True) -> Prompt:
             )
         tokens, hidden = [start], 1
     return Prompt(tuple(tokens), hidden, _added_spaces(tokens[hidden:], text, model))
+
+
+def _missing_bos(tokens: Sequence[int], model: Model) -> list[int]:
+    """BOS, where the model's metadata asks for it and the tokens do not begin with it."""
+    if not model.adds_bos or (tokens and tokens[0] == model.bos):
+        return []
+    assert model.bos is not None
+    return [model.bos]
 
 
 def _added_spaces(tokens: list[int], text: str, model: Model) -> frozenset[int]:

@@ -65,7 +65,7 @@ def _samplers(s: Sampling) -> list[str]:
     links = {
         "penalties": s.penalizes,
         "dry": s.dry_multiplier > 0,
-        "top_n_sigma": s.top_n_sigma >= 0,
+        "top_n_sigma": s.top_n_sigma > 0,
         "top_k": s.top_k > 0,
         "typ_p": s.typical_p < 1,
         "top_p": s.top_p < 1,

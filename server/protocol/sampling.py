@@ -200,7 +200,7 @@ class SamplingFields(RequestBody):
             "top_p": self.top_p < 1,
             "min_p": self.min_p > 0,
             "typical_p": self.typical_p < 1,
-            "top_n_sigma": self.top_n_sigma >= 0,
+            "top_n_sigma": self.top_n_sigma > 0,
             "xtc_probability": self.xtc_probability > 0,
             "dry_multiplier": self.dry_multiplier > 0,
         }
