@@ -156,6 +156,8 @@ class Scheduler:
         self._running = False
 
     def _tell(self, answer: Future[Snapshot]) -> None:
+        if not answer.set_running_or_notify_cancel():  # who asked is gone
+            return
         answer.set_result(
             take_snapshot(
                 list(self._active), len(self._waiting), self._cache.residents, self._context.cells, self._tree.nbytes

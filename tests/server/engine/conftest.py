@@ -7,14 +7,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import pytest
+from engine_parts import BROKEN
 
 from server.engine.llama import Model
 
 if TYPE_CHECKING:
     from tests.server.conftest import RawLlama
-
-BROKEN = 700
-"""The token that has no embedding in the broken model."""
 
 
 @pytest.fixture(scope="package")

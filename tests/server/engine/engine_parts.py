@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import contextlib
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
 TOLERANCE = 1e-3
 TIMEOUT = 60
+BROKEN = 700
+"""The token that has no embedding in the broken model."""
 GREEDY = Sampling(temperature=0.0)
 JOB = frozenset(Job.__slots__)
 
@@ -151,9 +153,3 @@ def assert_true(result: Result, raw: RawLlama, tolerance: float = TOLERANCE) -> 
         assert len(best) == result.job.top_k
         np.testing.assert_allclose(result.scores.top_logprobs[position], row[best], rtol=0, atol=tolerance)
         assert sorted(row[best]) == pytest.approx(sorted(row)[len(row) - len(best) :], abs=tolerance)
-
-
-def until(condition: Callable[[], bool]) -> None:
-    """Let other threads work until something holds; pytest's timeout ends it otherwise."""
-    while not condition():
-        pass
