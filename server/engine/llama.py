@@ -21,7 +21,7 @@ from gguf.constants import GGMLQuantizationType
 from llama_cpp import llama_cpp as c
 from numpy.typing import NDArray
 
-from server.engine.long_runs import SPLIT_WITHOUT_REGEX, refuse_long_runs
+from server.engine.long_runs import survivable
 
 logger = logging.getLogger("llama.cpp")
 
@@ -120,8 +120,8 @@ class Model:
         Raises:
             InvalidRequest: llama.cpp would not survive this text.
         """
-        if self._splits_by_regex:
-            refuse_long_runs(text)
+        if self._is_byte_pair:
+            text = survivable(text, self._pre_tokenizer)
         data = text.encode()
         buffer = (c.llama_token * (len(data) + 8))()
         count = c.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), add_special, parse_special)
@@ -153,9 +153,12 @@ class Model:
         return bool(c.llama_vocab_get_attr(self.vocab, token) & _CUTTING)
 
     @cached_property
-    def _splits_by_regex(self) -> bool:
-        is_bpe = c.llama_vocab_type(self.vocab) == c.LLAMA_VOCAB_TYPE_BPE
-        return is_bpe and self.metadata("tokenizer.ggml.pre") not in SPLIT_WITHOUT_REGEX
+    def _is_byte_pair(self) -> bool:
+        return bool(c.llama_vocab_type(self.vocab) == c.LLAMA_VOCAB_TYPE_BPE)
+
+    @cached_property
+    def _pre_tokenizer(self) -> str | None:
+        return self.metadata("tokenizer.ggml.pre")
 
     def metadata(self, key: str) -> str | None:
         """A value of the file's metadata as text; None where there is none, or it is an array."""

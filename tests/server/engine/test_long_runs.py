@@ -30,6 +30,9 @@ REFUSED = {
 }
 
 
+SPACES = [" ", "  ", "\n", " \n", "\n\n", "\t\t", "\u3000 \u3000", "\r\n\x0b\f", " " * 2 * MAX_RUN]
+
+
 @pytest.mark.parametrize("name", ALLOWED)
 def test_texts_with_spaces_are_let_through(name: str) -> None:
     refuse_long_runs(ALLOWED[name])
@@ -66,6 +69,15 @@ def test_no_text_ends_the_server(regex_server: ServerUnderTest, path: str) -> No
     for text in ALLOWED.values():
         assert regex_server.http.post("/tokenize", json={"prompt": text}).status_code == 200
     assert regex_server.process.poll() is None
+
+
+def test_two_spaces_do_not_end_the_server(
+    serve: Callable[..., ServerUnderTest], make_llama: Callable[..., Path], tmp_path: Path
+) -> None:
+    server = serve(make_llama(tmp_path / "words.gguf", metadata={"tokenizer.ggml.pre": "whitespace"}))
+    tokens = [server.http.post("/tokenize", json={"text": f"a{space}b"}).json()["tokens"] for space in SPACES]
+    assert tokens == [tokens[0]] * len(SPACES)
+    assert server.http.post("/tokenize", json={"text": "a" * 10 * MAX_RUN}).status_code == 400
 
 
 def test_common_vocabularies_take_any_text(no_bos_server: ServerUnderTest) -> None:
