@@ -2,13 +2,28 @@
 
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import Field, FilePath
-from pydantic_settings import BaseSettings, CliPositionalArg, SettingsConfigDict
+from pydantic import BeforeValidator, Field, FilePath, field_validator
+from pydantic_settings import BaseSettings, CliPositionalArg, NoDecode, SettingsConfigDict
 
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
+
+
+def _names(value: Any) -> Any:
+    """What commas separate; an option that is repeated comes with commas too."""
+    return tuple(part.strip() for part in value.split(",")) if isinstance(value, str) else value
+
+
+def _digest(key: str) -> str:
+    if not key:
+        raise ValueError("an API key must not be empty")
+    return hashlib.sha256(key.encode()).hexdigest()
+
+
+Names = Annotated[tuple[str, ...], NoDecode, BeforeValidator(_names)]
 
 
 class Settings(BaseSettings):
@@ -25,10 +40,29 @@ class Settings(BaseSettings):
     )
 
     model: CliPositionalArg[Path] = Field(description="GGUF file to serve")
+
+    # Where to listen, and for how long.
     host: str = Field("127.0.0.1", description="address to listen on")
     port: Annotated[int, Field(ge=0, le=65535)] = Field(8080, description="port to listen on; 0 takes a free one")
     fd: int | None = Field(None, description="listen on this inherited socket instead (for a supervising process)")
     exit_with_stdin: bool = Field(False, description="stop when standard input closes (for a supervising process)")
+    drain_seconds: Annotated[float, Field(ge=0)] = Field(
+        3, description="seconds that requests under way may take to finish once the server is told to stop"
+    )
+
+    # Who may ask, and for how much.
+    api_key: Names = Field(
+        (), description="key that requests must bring; several by commas or repeated; default: none is needed"
+    )
+    api_key_file: FilePath | None = Field(None, description="file of such keys, one a line")
+    allowed_hosts: Names = Field(
+        (), description="names that requests may call this server by, separated by commas; always: addresses, localhost"
+    )
+    max_body_mib: Annotated[int, Field(ge=1)] = Field(
+        32, description="most that the body of a request may hold, in MiB"
+    )
+
+    # What is served, and how it is computed.
     alias: str | None = Field(None, description="model id to answer to; default: the file's name without .gguf")
     ctx_size: Annotated[int, Field(ge=0)] = Field(
         0, description="tokens that a prompt and its completion may have together; 0: the model's own, at most 4096"
@@ -60,3 +94,28 @@ class Settings(BaseSettings):
     pooling: Literal["mean", "cls", "last"] | None = Field(
         None, description="which states make an embedding; default: as the GGUF says, or no embeddings"
     )
+
+    @field_validator("api_key")
+    @classmethod
+    def _only_digests(cls, keys: tuple[str, ...]) -> tuple[str, ...]:
+        """Keys are known by their SHA-256 from here on, so that nothing can print them."""
+        return tuple(map(_digest, keys))
+
+    @field_validator("api_key_file")
+    @classmethod
+    def _holds_keys(cls, path: FilePath | None) -> FilePath | None:
+        if path is not None and not _keys_in(path):
+            raise ValueError(f"{path} holds no keys")
+        return path
+
+    @property
+    def key_digests(self) -> tuple[str, ...]:
+        """SHA-256 of all API keys, in hexadecimal; none if none is needed."""
+        return self.api_key + (() if self.api_key_file is None else tuple(map(_digest, _keys_in(self.api_key_file))))
+
+
+def _keys_in(path: Path) -> list[str]:
+    try:
+        return [key for line in path.read_text().splitlines() if (key := line.strip())]
+    except (OSError, UnicodeDecodeError) as error:
+        raise ValueError(f"{path} cannot be read as text") from error

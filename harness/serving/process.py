@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import subprocess
 import time
@@ -77,11 +78,10 @@ class ServerProcess:
         with httpx.Client(trust_env=False) as client:
             while time.monotonic() < deadline:
                 self.check_alive()
-                try:
+                with contextlib.suppress(httpx.TransportError):  # not listening yet
                     if client.get(self.base_url.removesuffix("/v1") + "/health", timeout=5).is_success:
                         return
-                except httpx.TransportError:
-                    time.sleep(0.05)  # not listening yet; the loop's condition is the answer of /health
+                time.sleep(0.05)  # it is loading; the loop's condition is the answer of /health
         raise RunError(f"The server for {self._alias} was not ready after {START_SECONDS} seconds. {self.last_words()}")
 
     def check_alive(self) -> None:

@@ -101,11 +101,15 @@ class Engine:
         """Who is in the KV cache, once the current batch is done."""
         return await asyncio.wrap_future(self._scheduler.snapshot())
 
-    def close(self) -> None:
-        """Stop the thread, failing what has not finished, and free the model."""
+    def stop(self) -> None:
+        """Stop the thread, failing what has not finished. Results can still be read: the model is there yet."""
         self._scheduler.close()
         if self.embedder is not None:
             self.embedder.close()
+
+    def close(self) -> None:
+        """Stop, and free the model."""
+        self.stop()
         self._context.close()
         self.model.close()
 

@@ -1,17 +1,26 @@
-"""Errors as OpenAI's API words them, raised anywhere in the server and written out by :mod:`server.app`.
+"""Errors as OpenAI's API words them, raised anywhere in the server and written out by :mod:`server.api.refusals`.
 
 ApiError
 |-- InvalidRequest       400  invalid_request_error
 |   |-- ContextTooLong   400  context_length_exceeded
 |   `-- NotSupported     400  unsupported_parameter
+|-- Unauthorized         401  invalid_api_key
 |-- ModelNotFound        404  model_not_found
+|-- BodyTooLarge         413  body_too_large
+|-- UnknownHost          421  unknown_host
 |-- Overloaded           429  queue_full
-`-- EngineFailure        500  server_error
+|-- EngineFailure        500  server_error
+|-- Unavailable          503  unavailable
+`-- DeadlineExceeded     504  deadline_exceeded
 """
 
 from __future__ import annotations
 
 from pydantic import BaseModel
+
+MAX_MESSAGE = 1000
+"""Characters of a message. What a client sent may stand in it; an answer must not be longer than its question."""
+MAX_PARAM = 100
 
 
 class ErrorObject(BaseModel):
@@ -35,11 +44,13 @@ class ApiError(Exception):
     status: int = 500
     type: str = "server_error"
     code: str | None = None
+    retry_after: int | None = None
+    """Seconds after which it is worth while to send the request again."""
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
-        super().__init__(message)
-        self.message = message
-        self.param = param
+        self.message = _bounded(message, MAX_MESSAGE)
+        super().__init__(self.message)
+        self.param = None if param is None else _bounded(param, MAX_PARAM)
 
     def body(self) -> ErrorResponse:
         """The error as it is written to the client."""
@@ -71,6 +82,14 @@ class NotSupported(InvalidRequest):
     code = "unsupported_parameter"
 
 
+class Unauthorized(ApiError):
+    """The request has none of the API keys that the operator gave out."""
+
+    status = 401
+    type = "invalid_request_error"
+    code = "invalid_api_key"
+
+
 class ModelNotFound(ApiError):
     """The request names another model than the one served."""
 
@@ -79,12 +98,29 @@ class ModelNotFound(ApiError):
     code = "model_not_found"
 
 
+class BodyTooLarge(ApiError):
+    """The body of the request is longer than the operator allows."""
+
+    status = 413
+    type = "invalid_request_error"
+    code = "body_too_large"
+
+
+class UnknownHost(ApiError):
+    """The request is for a name that this server does not go by: perhaps a web page that pretends it is ours."""
+
+    status = 421
+    type = "invalid_request_error"
+    code = "unknown_host"
+
+
 class Overloaded(ApiError):
     """More work is waiting than the server is willing to hold."""
 
     status = 429
     type = "rate_limit_error"
     code = "queue_full"
+    retry_after = 1
 
 
 class Unavailable(ApiError):
@@ -93,6 +129,7 @@ class Unavailable(ApiError):
     status = 503
     type = "unavailable_error"
     code = "unavailable"
+    retry_after = 2
 
 
 class DeadlineExceeded(ApiError):
@@ -105,3 +142,11 @@ class DeadlineExceeded(ApiError):
 
 class EngineFailure(ApiError):
     """llama.cpp failed on this request."""
+
+
+def _bounded(text: str, limit: int) -> str:
+    """The text, its middle left out where it is too long: its end often says what to do."""
+    if len(text) <= limit:
+        return text
+    half = (limit - 5) // 2
+    return f"{text[:half]} ... {text[-half:]}"

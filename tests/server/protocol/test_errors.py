@@ -3,13 +3,19 @@ from __future__ import annotations
 import pytest
 
 from server.protocol.errors import (
+    MAX_MESSAGE,
     ApiError,
+    BodyTooLarge,
     ContextTooLong,
+    DeadlineExceeded,
     EngineFailure,
     InvalidRequest,
     ModelNotFound,
     NotSupported,
     Overloaded,
+    Unauthorized,
+    Unavailable,
+    UnknownHost,
 )
 
 
@@ -21,8 +27,13 @@ from server.protocol.errors import (
         (ContextTooLong(9, 8), 400, "invalid_request_error", "context_length_exceeded"),
         (NotSupported("m"), 400, "invalid_request_error", "unsupported_parameter"),
         (ModelNotFound("m"), 404, "invalid_request_error", "model_not_found"),
+        (Unauthorized("m"), 401, "invalid_request_error", "invalid_api_key"),
+        (BodyTooLarge("m"), 413, "invalid_request_error", "body_too_large"),
+        (UnknownHost("m"), 421, "invalid_request_error", "unknown_host"),
         (Overloaded("m"), 429, "rate_limit_error", "queue_full"),
         (EngineFailure("m"), 500, "server_error", None),
+        (Unavailable("m"), 503, "unavailable_error", "unavailable"),
+        (DeadlineExceeded("m"), 504, "timeout_error", "deadline_exceeded"),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, ApiError) else None,
 )
@@ -51,3 +62,21 @@ def test_an_error_status_is_set_for_one_answer_only() -> None:
     answer = InvalidRequest("m")
     answer.status = 405
     assert InvalidRequest("m").status == 400
+
+
+@pytest.mark.parametrize("error", [Overloaded("m"), Unavailable("m")], ids=lambda error: type(error).__name__)
+def test_who_may_come_again_is_told_when(error: ApiError) -> None:
+    assert error.retry_after is not None
+    assert 0 < error.retry_after <= 120  # as long as OpenAI's client would wait
+    assert InvalidRequest("m").retry_after is None
+
+
+def test_what_a_client_sent_does_not_come_back_at_any_length() -> None:
+    assert InvalidRequest("m" * MAX_MESSAGE).message == "m" * MAX_MESSAGE
+    error = InvalidRequest(f"'{'m' * 10**6}' is not served here.", param="p" * 10**6)
+    assert len(error.message) <= MAX_MESSAGE
+    assert error.message.startswith("'mmm")
+    assert error.message.endswith("mmm' is not served here.")
+    assert error.param is not None
+    assert len(error.param) <= 100
+    assert str(error) == error.message
