@@ -11,6 +11,8 @@ LLAMA := $(shell grep ^llama-cpp-python== requirements.lock)
 BUILD := $(shell echo '$(LLAMA) $(BUILD_ARGS)' | cksum | cut -d' ' -f1)
 WHEELS := $(CACHE)/wheels/$(BUILD)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
+# Clients of other people, some of which pin other versions of our own packages, live apart.
+CLIENTS := .venv-clients
 MODELS ?= q4_k_m,q8_0
 READY := $(VENV)/.ready-$(BUILD)
 
@@ -19,8 +21,8 @@ READY := $(VENV)/.ready-$(BUILD)
 run: $(READY)
 	$(VENV)/bin/harness run --models $(MODELS)
 
-test: $(READY)
-	$(VENV)/bin/python -m pytest
+test: $(READY) $(CLIENTS)/.ready
+	HARNESS_TEST_CLIENTS=$(abspath $(CLIENTS)/bin/python) $(VENV)/bin/python -m pytest
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
@@ -45,5 +47,11 @@ $(READY): pyproject.toml requirements.lock
 	@$(PIP) install --no-deps --editable .
 	@touch $@
 
+$(CLIENTS)/.ready: requirements-clients.lock
+	@test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
+	@echo "Installing the clients that the tests try: requirements-clients.lock"
+	@$(CLIENTS)/bin/python -m pip --disable-pip-version-check --quiet install --requirement requirements-clients.lock
+	@touch $@
+
 clean:
-	rm -rf $(VENV) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(CLIENTS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
