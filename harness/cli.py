@@ -5,6 +5,7 @@ from __future__ import annotations
 import datetime
 import io
 import json
+import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -17,6 +18,7 @@ import typer
 from rich.console import Console
 from rich.table import Table
 
+from harness.child_process import command, environment
 from harness.display import make_display
 from harness.errors import HarnessError
 from harness.models.bundled import BUNDLED_MODEL
@@ -124,6 +126,15 @@ def models(as_json: AsJson = False) -> None:
     """List the quantizations that `--models` knows by name."""
     configs = [load_config(name) for name in config_names()]
     _list(("name", "description"), [(c.name, c.description) for c in configs], as_json=as_json)
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
+def serve(context: typer.Context) -> None:
+    """Serve one GGUF model over OpenAI's API; all options are the server's own: `harness serve --help`."""
+    settings = {name: value for name, value in os.environ.items() if name.startswith("QUANT_SERVER_")}
+    words = [*command("server"), *context.args]
+    # In place of this process, so that signals and the exit status are the server's.
+    os.execve(words[0], words, environment() | settings)
 
 
 def _list(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json: bool) -> None:

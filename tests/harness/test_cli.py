@@ -271,7 +271,7 @@ def invoke(*words: str, **environment: str) -> Result:
     return CliRunner().invoke(app, words, env={"COLUMNS": "200", "TERMINAL_WIDTH": "200"} | environment)
 
 
-@pytest.mark.parametrize("name", COMMANDS)
+@pytest.mark.parametrize("name", sorted(COMMANDS.keys() - {"serve"}))  # whose options are the server's
 def test_help_shows_every_option_with_its_environment_variable(name: str) -> None:
     done = invoke(name, "--help")
     assert done.exit_code == 0

@@ -61,6 +61,34 @@ def test_a_server_starts_answers_and_stops(tmp_path: Path, is_gone: IsGone) -> N
     server.stop()  # a second time does nothing
 
 
+LOADING = """
+import http.server, socket, sys, time
+class Handler(http.server.BaseHTTPRequestHandler):
+    asked = 0
+    def do_GET(self):
+        Handler.asked += 1
+        ready = time.monotonic() > begin + 1
+        if ready:
+            print(Handler.asked, flush=True)
+        self.send_response(200 if ready else 503)
+        self.end_headers()
+    def log_message(self, *_):
+        pass
+begin = time.monotonic()
+server = http.server.HTTPServer(("", 0), Handler, bind_and_activate=False)
+server.socket = socket.socket(fileno=int(sys.argv[sys.argv.index("--fd") + 1]))
+server.server_activate()
+server.serve_forever()
+"""
+
+
+def test_a_server_that_loads_is_asked_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stand_in(monkeypatch, LOADING)
+    with prepare(tmp_path):
+        asked = int((tmp_path / "server.log").read_text())
+    assert 2 <= asked <= 25
+
+
 def test_no_server_is_left_after_an_error(tmp_path: Path, is_gone: IsGone) -> None:
     pids: list[int] = []
 
