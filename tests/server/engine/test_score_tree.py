@@ -209,6 +209,14 @@ def test_what_was_unused_for_longest_is_forgotten_first() -> None:
     assert [known(tree, tokens) for tokens in (b, a, d)] == [0, 9, 9]
 
 
+def test_to_be_learned_again_is_a_use_too() -> None:
+    a, b, c, d = (tuple(range(100 * i, 100 * i + 10)) for i in range(4))
+    tree = ScoreTree(room_for(3, 10))
+    for tokens in (a, b, c, a, d):
+        insert(tree, tokens)
+    assert [known(tree, tokens) for tokens in (b, a, d)] == [0, 9, 9]
+
+
 def test_what_lies_before_what_is_forgotten_goes_before_what_is_newer() -> None:
     old, newer, newest = (tuple(range(100 * i, 100 * i + 40)) for i in range(3))
     tree = ScoreTree(room_for(3, 36))
