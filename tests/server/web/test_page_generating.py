@@ -149,7 +149,7 @@ def test_a_failure_in_the_middle_is_shown_as_its_sentence(
     bundled: Path,
     tmp_path: Path,
 ) -> None:
-    logprobs = no_bos_server.complete(PROMPT, max_tokens=50, logprobs=0).choices[0].logprobs
+    logprobs = no_bos_server.complete(PROMPT, max_tokens=300, logprobs=0).choices[0].logprobs
     assert logprobs is not None
     assert logprobs.tokens is not None
     vocabulary = gguf.GGUFReader(bundled).fields["tokenizer.ggml.tokens"].contents()
@@ -157,13 +157,14 @@ def test_a_failure_in_the_middle_is_shown_as_its_sentence(
     at, broken = next(
         (at, vocabulary.index(name))
         for at, name in enumerate(logprobs.tokens)
-        if at > 0 and name.isascii() and name.isalpha() and name in vocabulary and name not in logprobs.tokens[:at]
+        if at > 50 and name.isascii() and name.isalpha() and name in vocabulary and name not in logprobs.tokens[:at]
     )
     playground = open_page(serve(make_llama(tmp_path / "broken.gguf", broken_token=broken)))
     playground.fill(prompt=PROMPT, temperature=0, max_tokens=at + 20)
     playground.run()
     assert playground.page.get_by_role("alert").inner_text().startswith("The request could not be computed: ")
-    assert playground.status.startswith(f"Failed: {at + 1} tokens in ")  # what had come stays
+    assert playground.status.startswith("Failed: ")
+    assert 0 < playground.tokens.count() <= at + 1  # what had come stays
 
 
 def test_two_thousand_tokens_are_shown(playground: Playground) -> None:
