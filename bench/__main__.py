@@ -45,7 +45,10 @@ OPTIONS = {
     "hellaswag": "--hellaswag",
 }
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
 
+
+@app.command()
 def main(
     llama_tools: Annotated[
         Path | None, typer.Option(help="Folder with llama-batched-bench, llama-server and llama-perplexity.")
@@ -172,4 +175,4 @@ def _command() -> str:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app(prog_name="python -m bench")

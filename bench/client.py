@@ -9,13 +9,14 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import Iterable, Sequence
-from typing import Any, NamedTuple
+from collections.abc import Coroutine, Iterable, Sequence
+from typing import Any, NamedTuple, TypeVar
 
 import httpx
 
 from bench.setup import BenchError
 
+T = TypeVar("T")
 TIMEOUT = 600
 EVENT = b"data: "
 DONE = b"data: [DONE]"
@@ -36,9 +37,9 @@ def exchange(url: str, bodies: Sequence[dict[str, Any]], *, clients: int) -> Exc
     """Send requests by so many parallel clients, each of which takes the next one when its last is answered.
 
     Raises:
-        BenchError: an answer was no success.
+        BenchError: an answer was no success, or none came.
     """
-    return asyncio.run(_exchange(url, bodies, clients))
+    return _run(_exchange(url, bodies, clients))
 
 
 def arrivals(url: str, bodies: Sequence[dict[str, Any]]) -> list[list[float]]:
@@ -50,7 +51,14 @@ def arrivals(url: str, bodies: Sequence[dict[str, Any]]) -> list[list[float]]:
     Raises:
         BenchError: an answer was no success, or had no event.
     """
-    return asyncio.run(_arrivals(url, bodies))
+    return _run(_arrivals(url, bodies))
+
+
+def _run(asking: Coroutine[Any, Any, T]) -> T:
+    try:
+        return asyncio.run(asking)
+    except httpx.TransportError as error:
+        raise BenchError(f"a server stopped answering: {error or type(error).__name__}.") from error
 
 
 async def _exchange(url: str, bodies: Sequence[dict[str, Any]], clients: int) -> Exchange:

@@ -13,13 +13,9 @@ from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
-import httpx
-
-from bench.processes import Serving, last_line, running
+from bench.processes import Serving, await_health, running
 from bench.setup import BenchError, Inputs
 
-START_SECONDS = 120
-POLL_SECONDS = 0.05
 REPEATS = 3
 """How often ``llama-batched-bench`` measures each number of sequences in one run."""
 
@@ -128,23 +124,12 @@ def llama_server(inputs: Inputs, model: Path, *, slots: int) -> Iterator[Serving
     with socket.socket() as listener:  # it takes no port 0, so this is its best chance of a free one
         listener.bind(("127.0.0.1", 0))
         port = listener.getsockname()[1]
-    log = inputs.scratch / f"llama-server-{slots}.log"
+    log = inputs.scratch / f"llama-server with {slots} slots.log"
     command = [
         tool(inputs, "llama-server"),
         *("--model", model.resolve(), *inputs.setup.for_llama_cpp(), *inputs.setup.cache_for_llama_cpp()),
         *("--parallel", slots, "--host", "127.0.0.1", "--port", port, "--cache-ram", 0, "--no-webui", "--log-disable"),
     ]
     with running(list(map(str, command)), log) as process:
-        deadline = time.monotonic() + START_SECONDS
-        while not _is_healthy(f"http://127.0.0.1:{port}/health"):
-            if process.poll() is not None or time.monotonic() > deadline:
-                raise BenchError(f"llama-server did not start: {last_line(log)}")
-            time.sleep(POLL_SECONDS)
+        await_health(process, f"http://127.0.0.1:{port}", log)
         yield Serving(f"http://127.0.0.1:{port}/completion", process.pid)
-
-
-def _is_healthy(url: str) -> bool:
-    try:
-        return httpx.get(url, trust_env=False).status_code == httpx.codes.OK
-    except httpx.TransportError:
-        return False

@@ -6,14 +6,19 @@ import contextlib
 import os
 import subprocess
 import sys
+import time
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
+
+import httpx
 
 from bench.setup import BenchError, Inputs
 
 ROOT = Path(__file__).parents[1]
 STOP_SECONDS = 30
+START_SECONDS = 120
+POLL_SECONDS = 0.05
 
 
 class Serving(NamedTuple):
@@ -57,7 +62,29 @@ def our_server(inputs: Inputs, model: Path) -> Iterator[Serving]:
         banner = process.stdout.readline().decode().split()
         if not banner:
             raise BenchError(f"our server did not start with {model.name}: {last_line(log)}")
-        yield Serving(f"{banner[-1]}/completions", process.pid)
+        url = banner[-1].removesuffix("/v1")
+        await_health(process, url, log)
+        yield Serving(f"{url}/v1/completions", process.pid)
+
+
+def await_health(process: subprocess.Popen[bytes], url: str, log: Path) -> None:
+    """Wait until a server answers that it is ready.
+
+    Raises:
+        BenchError: it ended instead, or took too long.
+    """
+    deadline = time.monotonic() + START_SECONDS
+    while not _is_healthy(f"{url}/health"):
+        if process.poll() is not None or time.monotonic() > deadline:
+            raise BenchError(f"{log.stem} did not start: {last_line(log)}")
+        time.sleep(POLL_SECONDS)
+
+
+def _is_healthy(url: str) -> bool:
+    try:
+        return httpx.get(url, trust_env=False).status_code == httpx.codes.OK
+    except httpx.TransportError:
+        return False
 
 
 def last_line(log: Path) -> str:

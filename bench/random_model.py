@@ -103,6 +103,10 @@ def _copy_tokenizer(vocab: Path, writer: gguf.GGUFWriter) -> int:
     return len(fields["tokenizer.ggml.tokens"].data)
 
 
+app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
+
+
+@app.command()
 def main(
     vocab: Annotated[Path, typer.Argument(help="GGUF file to take the tokenizer from", exists=True, dir_okay=False)],
     out: Annotated[Path, typer.Argument(help="GGUF file to write")],
@@ -112,9 +116,12 @@ def main(
     """Write a Llama with random Q8_0 weights over the vocabulary of another GGUF file."""
     if shape not in SHAPES:
         raise typer.BadParameter(f"{shape!r} is not one of {', '.join(SHAPES)}", param_hint="--shape")
-    parameters = write_random_model(vocab, out, SHAPES[shape], seed=seed)
+    try:
+        parameters = write_random_model(vocab, out, SHAPES[shape], seed=seed)
+    except (OSError, ValueError, KeyError) as error:  # the last two: what gguf says of another kind of file
+        raise typer.BadParameter(f"{error}; VOCAB must be a GGUF with a tokenizer, OUT a new file.") from error
     print(f"{out}: {parameters / 1e6:.0f} million parameters, {out.stat().st_size / 2**20:.0f} MiB")
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app(prog_name="python -m bench.random_model")

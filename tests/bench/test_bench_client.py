@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
@@ -43,6 +44,14 @@ def test_a_refused_request_is_an_error_with_its_message(serving: Serving) -> Non
         exchange(serving.url, [{"prompt": "a", "max_tokens": -1}], clients=1)
     with pytest.raises(BenchError, match=r"status 400: .*max_tokens"):
         arrivals(serving.url, [{"prompt": "a", "max_tokens": -1, "stream": True}])
+
+
+def test_a_server_that_is_gone(tmp_path: Path) -> None:
+    with socket.socket() as listener:
+        listener.bind(("127.0.0.1", 0))
+        port = listener.getsockname()[1]
+    with pytest.raises(BenchError, match="a server stopped answering"):
+        exchange(f"http://127.0.0.1:{port}/v1/completions", [{"prompt": "a"}], clients=1)
 
 
 def test_prompts_must_be_scored_in_full(serving: Serving, vocabulary: Vocabulary) -> None:

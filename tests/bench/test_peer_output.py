@@ -69,7 +69,7 @@ def test_a_server_that_does_not_start(inputs: Inputs, bundled: Path) -> None:
     tool.write_text("#!/bin/sh\necho 'cannot load the model' >&2\nexit 1\n")
     tool.chmod(0o755)
     with (
-        pytest.raises(BenchError, match="llama-server did not start: cannot load the model"),
+        pytest.raises(BenchError, match="llama-server with 4 slots did not start: cannot load the model"),
         peers.llama_server(inputs, bundled, slots=4),
     ):
         raise AssertionError("it started")

@@ -4,8 +4,9 @@ from pathlib import Path
 
 import gguf
 import pytest
+from typer.testing import CliRunner
 
-from bench.random_model import SHAPES, Shape, write_random_model
+from bench.random_model import SHAPES, Shape, app, write_random_model
 from bench.setup import BenchError, Setup, kv_cache_bytes
 from bench.vocabulary import Vocabulary
 
@@ -51,6 +52,21 @@ def test_kv_cache_follows_from_the_shape(model: Path) -> None:
     keys_and_values_a_token = 2 * SMALL.layers * SMALL.kv_heads * (SMALL.embedding // SMALL.heads)
     assert kv_cache_bytes(model, Setup(cells=1000, cache_type="f16")) == keys_and_values_a_token * 1000 * 2
     assert kv_cache_bytes(model, Setup(cells=1000, cache_type="q8_0")) == keys_and_values_a_token * 1000 * 34 // 32
+
+
+def test_command_line(bundled: Path, tmp_path: Path) -> None:
+    out, wrong = tmp_path / "out.gguf", tmp_path / "wrong.gguf"
+    wrong.write_bytes(b"no GGUF, but some bytes that could be one")
+    runner = CliRunner()
+    done = runner.invoke(app, [str(bundled), str(out), "--shape", "20m"])
+    assert done.exit_code == 0
+    assert done.output.startswith(f"{out}: 6 million parameters, ")
+    refused = runner.invoke(app, [str(wrong), str(out)])
+    assert refused.exit_code == 2
+    assert "must be a GGUF with a tokenizer" in " ".join(refused.output.replace("│", " ").split())
+        " │", ""
+    )
+    assert runner.invoke(app, [str(bundled), str(out), "--shape", "9t"]).exit_code == 2
 
 
 def test_prompts_are_ordinary_tokens_and_never_the_same(bundled: Path) -> None:
