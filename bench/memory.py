@@ -12,7 +12,7 @@ from bench.scoring import require_scores, scoring_body
 from bench.setup import BenchError, Inputs, kv_cache_bytes
 from bench.vocabulary import Vocabulary
 
-PROMPTS = 4
+PROMPTS = 3
 CLIENTS = 2
 MIB = 1 << 20
 BOUND_MIB = 1024

@@ -64,8 +64,6 @@ def test_command_line(bundled: Path, tmp_path: Path) -> None:
     refused = runner.invoke(app, [str(wrong), str(out)])
     assert refused.exit_code == 2
     assert "must be a GGUF with a tokenizer" in " ".join(refused.output.replace("│", " ").split())
-        " │", ""
-    )
     assert runner.invoke(app, [str(bundled), str(out), "--shape", "9t"]).exit_code == 2
 
 
