@@ -77,7 +77,7 @@ class Settings(BaseSettings):
     cache_type_k: CacheType = Field("f16", description="type of the keys in the KV cache")
     cache_type_v: CacheType = Field("f16", description="type of the values in the KV cache")
     flash_attention: Literal["auto", "on", "off"] = Field(
-        "auto", description="llama.cpp's fused attention; auto: on a GPU only, where it costs no precision"
+        "auto", description="llama.cpp's fused attention; auto: on wherever the device can"
     )
     max_waiting: Annotated[int, Field(ge=1)] = Field(
         4096, description="sequences that may wait before requests get 429"

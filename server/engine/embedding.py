@@ -14,7 +14,7 @@ import numpy as np
 from llama_cpp import llama_cpp as c
 from numpy.typing import NDArray
 
-from server.engine.llama import Batch, LlamaError, Model, decode, flash_attention_type
+from server.engine.llama import FLASH_ATTENTION, Batch, LlamaError, Model, decode
 from server.engine.ticket import QueueFull, SequenceFailed, ShuttingDown
 
 POOLINGS = {"mean": c.LLAMA_POOLING_TYPE_MEAN, "cls": c.LLAMA_POOLING_TYPE_CLS, "last": c.LLAMA_POOLING_TYPE_LAST}
@@ -43,7 +43,7 @@ class PooledContext:
         params.n_seq_max = min(MAX_TEXTS, size)  # above n_outputs_max, which is n_batch, llama.cpp aborts
         params.kv_unified = True
         params.n_threads = params.n_threads_batch = threads
-        params.flash_attn_type = flash_attention_type(flash_attention, "f16")
+        params.flash_attn_type = FLASH_ATTENTION[flash_attention]
         params.embeddings = True
         params.pooling_type = POOLINGS[pooling]
         params.no_perf = True

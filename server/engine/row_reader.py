@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 
@@ -87,11 +88,11 @@ def _generate(sequence: Sequence, row: NDArray[np.float32]) -> None:
     """Choose the next token of a sequence from its last row."""
     if sequence.length == len(sequence.job.prompt):
         sequence.timings.prompt_done = time.monotonic()
-    if not np.isfinite(row.max()):  # NaN if any is
+    best = int(np.argmax(row))  # the first of equals, the lowest id; of NaN, where there is any
+    if not math.isfinite(row[best]):
         raise NotNumbersError
     try:
-        # Greedy is the first of equals: the lowest id.
-        sequence.generate(sequence.sampler.sample(row) if sequence.sampler else int(np.argmax(row)))
+        sequence.generate(sequence.sampler.sample(row) if sequence.sampler else best)
     except NothingAllowed as error:
         sequence.failure = str(error)
 

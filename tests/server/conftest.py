@@ -33,7 +33,7 @@ class RawLlama:
         params.n_batch = params.n_ubatch = n_batch
         params.n_threads = params.n_threads_batch = 1
         params.type_k = params.type_v = {"f32": llama_cpp.GGML_TYPE_F32, "f16": llama_cpp.GGML_TYPE_F16}[cache_type]
-        params.flash_attn_type = {"auto": -1, "off": 0}[flash_attention]
+        params.flash_attn_type = {"auto": -1, "off": 0, "on": 1}[flash_attention]
         self._context = llama_cpp.llama_init_from_model(self._model, params)
         assert self._context
         self._n_batch = n_batch
