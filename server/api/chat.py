@@ -12,7 +12,7 @@ from pydantic_core import to_json
 from server.api.execution import results, start
 from server.api.jobs import check_count, check_model, make_jobs
 from server.api.pieces import grow
-from server.api.prompts import check_length, read_text
+from server.api.prompts import check_length, check_size, read_text
 from server.api.sse import EventStream
 from server.api.state import Served, ServedModel
 from server.api.templates import ChatRenderer
@@ -36,6 +36,7 @@ async def chat(body: ChatRequest, request: Request, served: ServedModel, rendere
     body.check()
     check_count(body.n, served)
     text = await renderer.render(body.template_messages(), **body.template_variables())
+    check_size(text, served.engine.model, served.engine.context_size)
     prompt = await asyncio.to_thread(read_text, text, served.engine.model)
     check_length(prompt, served.engine.context_size, generates=True)
     jobs = make_jobs(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -42,7 +43,8 @@ async def _answer(body: CompletionRequest, request: Request, served: Served) -> 
     check_model(body.model, served)
     body.check()
     check_count(body.n_prompts * body.candidates, served)
-    prompts = read_prompts(body, served.engine.model, served.engine.context_size)
+    # In a thread: a long text takes its time, in which others are to be answered.
+    prompts = await asyncio.to_thread(read_prompts, body, served.engine.model, served.engine.context_size)
     jobs = completion_jobs(body, prompts, served)
     writer = _Writer(body, served, prompts)
     if body.stream:

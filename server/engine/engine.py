@@ -8,7 +8,7 @@ import os
 import numpy as np
 
 from server.engine.embedding import Embedder, own_pooling
-from server.engine.llama import Context, Model, uses_gpu
+from server.engine.llama import Context, LlamaError, Model, uses_gpu
 from server.engine.meter import Meter
 from server.engine.row_reader import RowReader
 from server.engine.run import Run
@@ -23,6 +23,9 @@ DEFAULT_CONTEXT = 4096
 ROW_BYTES = 192 << 20
 """Logits of one batch: llama.cpp holds them twice, and a vocabulary of 152,000 times 512 rows would be 600 MB."""
 
+MIN_KEPT = 1024
+"""Tokens of finished prompts to keep at least, unless told otherwise."""
+
 
 class Engine:
     """One loaded model and the thread that runs it."""
@@ -35,8 +38,14 @@ class Engine:
         """
         self.settings = settings
         self.model = Model(settings.model, gpu_layers=settings.gpu_layers)
+        _ = self.model.longest_piece  # reads the whole vocabulary, which the first request would wait for otherwise
         self.context_size = settings.ctx_size or min(self.model.n_ctx_train, DEFAULT_CONTEXT)
         """Tokens that a prompt and its completion may have together."""
+        if self.context_size > self.model.n_ctx_train and not self.model.rotates:
+            raise LlamaError(
+                f"{settings.model}: this model has positions for {self.model.n_ctx_train} tokens only; choose a "
+                f"--ctx-size of at most that."
+            )
         self.slots = settings.slots
         """Sequences decoded together."""
         cells = max(settings.cache_size or max(2 * self.context_size, DEFAULT_CONTEXT), self.context_size)
@@ -64,6 +73,7 @@ class Engine:
             RowReader(scorer, overlap=uses_gpu(settings.gpu_layers)),
             slots=settings.slots,
             max_waiting=settings.max_waiting,
+            prefix_cache=settings.prefix_cache_size or max(cells // 8, MIN_KEPT),
             score_cache=settings.score_cache_mib << 20,
             meter=self.meter,
         )

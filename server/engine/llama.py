@@ -103,6 +103,8 @@ class Model:
         self.eos: int | None = eos if eos >= 0 else None
         self.pad: int | None = pad if pad >= 0 else None
         self.adds_bos: bool = c.llama_vocab_get_add_bos(self.vocab) and self.bos is not None
+        self.rotates: bool = c.llama_model_rope_type(self.handle) != c.LLAMA_ROPE_TYPE_NONE
+        """Whether positions are computed, for as many tokens as one likes; else they are learned, and looked up."""
         self.can_share_prefix: bool = not (
             c.llama_model_is_recurrent(self.handle)
             or c.llama_model_is_hybrid(self.handle)
@@ -120,6 +122,11 @@ class Model:
         """Whether the vocabulary puts a space before the first word of a text."""
         return b"".join(map(self.piece, self.tokenize("a"))).startswith(b" ")
 
+    @cached_property
+    def longest_piece(self) -> int:
+        """Bytes of the longest token; a text has no fewer tokens than its bytes divided by this."""
+        return max(len(self.piece(token)) for token in range(self.n_vocab))
+
     def tokenize(self, text: str, *, parse_special: bool = True, add_special: bool = False) -> list[int]:
         """Token ids of ``text``: special tokens parsed unless told otherwise, nothing added unless asked for.
 
@@ -129,11 +136,15 @@ class Model:
         if self._is_byte_pair:
             text = survivable(text, self._pre_tokenizer)
         data = text.encode()
-        buffer = (c.llama_token * (len(data) + 8))()
-        count = c.llama_tokenize(self.vocab, data, len(data), buffer, len(buffer), add_special, parse_special)
-        if count < 0:
-            raise LlamaError("llama.cpp could not tokenize this text.")
-        return list(buffer[:count])
+        size = len(data) + 8
+        while True:
+            buffer = (c.llama_token * size)()
+            count = c.llama_tokenize(self.vocab, data, len(data), buffer, size, add_special, parse_special)
+            if count >= 0:
+                return list(buffer[:count])
+            if -count <= size:
+                raise LlamaError("llama.cpp could not tokenize this text.")
+            size = -count  # some vocabularies have more tokens than bytes for a text
 
     def piece(self, token: int) -> bytes:
         """The bytes that a token stands for; special tokens as their name."""
@@ -317,7 +328,7 @@ class Context:
         return self._logits()[:rows]
 
     def _logits(self) -> NDArray[np.float32]:
-        """All rows that there is room for. llama.cpp seldom moves them, and making an array of a pointer takes 30 µs."""
+        """All rows there is room for. llama.cpp seldom moves them, and an array of a pointer takes 30 µs to make."""
         pointer = c.llama_get_logits(self._ctx)
         if self._rows is None or self._rows.ctypes.data != ctypes.cast(pointer, ctypes.c_void_p).value:
             self._rows = np.ctypeslib.as_array(pointer, shape=(self.rows, self.n_vocab))

@@ -45,8 +45,14 @@ class Resident:
 class PrefixCache:
     """Slots of the KV cache, free or resident, and the search for common prefixes."""
 
-    def __init__(self, context: Context, slots: int, *, share: bool) -> None:
+    def __init__(self, context: Context, slots: int, *, share: bool, kept: int) -> None:
+        """Hold up to ``slots`` sequences, finished ones with ``kept`` tokens in all, or the last one alone.
+
+        More could be kept, but attention passes over every cell that is in use: with 8,192 cells of others a prompt of
+        512 tokens took 1.4 times as long as in an empty cache (125M parameters, flash attention, one core).
+        """
         self._context = context
+        self._kept = kept
         self._slots = slots
         self._free = list(range(slots))
         self._residents: list[Resident] = []
@@ -109,6 +115,8 @@ class PrefixCache:
         self._tick += 1
         tokens = sequence.tokens[: sequence.computed].copy()
         self._residents.append(Resident(sequence.slot, tokens, sequence.job.cache, self._tick))
+        while len(self._residents) > 1 and sum(len(resident.tokens) for resident in self._residents) > self._kept:
+            self.make_room()
 
     def clear(self) -> None:
         """Forget everything, active sequences too."""

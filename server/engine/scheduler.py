@@ -51,6 +51,7 @@ class Scheduler:
         *,
         slots: int,
         max_waiting: int,
+        prefix_cache: int,
         score_cache: int,
         meter: Meter,
     ) -> None:
@@ -62,6 +63,7 @@ class Scheduler:
             reader: what rows are read by; closed with the scheduler.
             slots: sequences decoded together.
             max_waiting: jobs that may wait.
+            prefix_cache: tokens of finished sequences to keep for their prefixes.
             score_cache: bytes for remembered scores.
             meter: what is counted.
         """
@@ -71,7 +73,7 @@ class Scheduler:
         self._slots = slots
         self._max_waiting = max_waiting
         self._meter = meter
-        self._cache = PrefixCache(context, 2 * slots, share=model.can_share_prefix)
+        self._cache = PrefixCache(context, 2 * slots, share=model.can_share_prefix, kept=prefix_cache)
         self._tree = ScoreTree(score_cache)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._door = threading.Lock()

@@ -187,7 +187,6 @@ def test_a_body_that_does_not_say_it_is_json_is_refused(bundled_server: ServerUn
         ({"max_tokens": 0}, "max_tokens"),
         ({"max_tokens": 0, "logprobs": 1}, "max_tokens"),
         ({"n": 3, "best_of": 2, "temperature": 0}, "best_of"),
-        ({"best_of": 2}, "best_of"),
         ({"prompt": ["a"] * 1025}, "prompt"),
         ({"prompt": [[5]] * 1025}, "prompt"),
     ],
@@ -232,15 +231,20 @@ def test_more_than_may_wait_is_refused_for_now(serve: Callable[..., ServerUnderT
         answers = iter(lambda: server.post(few | {"max_tokens": 900}), None)
         return next(answer for answer in answers if answer.status_code != 429)
 
+    def until_refused() -> openai.RateLimitError:
+        while True:
+            try:
+                server.complete("a", n=4, max_tokens=1)
+            except openai.RateLimitError as refusal:
+                return refusal
+            assert not long.done()
+
     with ThreadPoolExecutor(1) as pool:
         long = pool.submit(until_taken)
-        answers = iter(lambda: server.post(few), None)
-        refused = next(answer for answer in answers if answer.status_code != 200 or long.done())
+        refused = until_refused().response
         error = error_of(refused, 429)
         assert (error["type"], error["code"]) == ("rate_limit_error", "queue_full")
         assert int(refused.headers["retry-after"]) >= 1
-        with pytest.raises(openai.RateLimitError):
-            server.complete("a", n=4, max_tokens=1)
         assert long.result().status_code == 200
     assert server.post(few).status_code == 200
 
@@ -251,7 +255,7 @@ def test_more_than_may_wait_is_refused_for_now(serve: Callable[..., ServerUnderT
         ("GET", "/nothing", 404),
         ("GET", "/v1", 404),
         ("GET", "/docs", 404),
-        ("POST", "/v1/chat/completions", 404),
+        ("POST", "/v1/audio/speech", 404),
         ("GET", "/v1/completions", 405),
         ("DELETE", "/v1/models", 405),
     ],
@@ -268,3 +272,9 @@ def test_openais_client_understands_what_it_is_told(bundled_server: ServerUnderT
     with pytest.raises(openai.NotFoundError) as not_found:
         bundled_server.complete("a", model="gpt-4")
     assert not_found.value.code == "model_not_found"
+
+
+def test_a_text_that_cannot_fit_is_refused_before_it_is_tokenized(bundled_server: ServerUnderTest) -> None:
+    error = error_of(bundled_server.post({"prompt": "a" * (20 << 20)}))
+    assert (error["code"], error["param"]) == ("context_length_exceeded", "prompt")
+    assert "at least" in error["message"]

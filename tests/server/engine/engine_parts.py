@@ -75,6 +75,7 @@ def scheduling(
     slots: int = 4,
     max_waiting: int = 1000,
     overlap: bool = False,
+    prefix_cache: int = 1 << 16,
     score_cache: int = 1 << 24,
     meter: Meter | None = None,
     **options: Any,
@@ -87,6 +88,7 @@ def scheduling(
         RowReader(Scorer(1), overlap=overlap),
         slots=slots,
         max_waiting=max_waiting,
+        prefix_cache=prefix_cache,
         score_cache=score_cache,
         meter=meter or Meter("tested"),
     )

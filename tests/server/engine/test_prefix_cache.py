@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator
+from typing import Any
 
 import numpy as np
 import pytest
@@ -16,10 +17,10 @@ from server.engine.sequence import Job, Sequence
 class Cache:
     """A real cache, and the few steps of the scheduler that it needs."""
 
-    def __init__(self, model: Model, context: Context, slots: int, *, share: bool = True) -> None:
+    def __init__(self, model: Model, context: Context, slots: int, *, share: bool = True, kept: int = 1 << 16) -> None:
         self.model = model
         self.context = context
-        self.cache = PrefixCache(context, slots, share=share)
+        self.cache = PrefixCache(context, slots, share=share, kept=kept)
         self.active: list[Sequence] = []
 
     def place(self, asked: Job) -> Sequence | None:
@@ -67,9 +68,9 @@ def generates(*prompt: int, cache: str | None = "") -> Job:
 def make_cache(model: Model) -> Iterator[Callable[..., Cache]]:
     contexts: list[Context] = []
 
-    def make(slots: int, *, share: bool = True) -> Cache:
+    def make(slots: int, **options: Any) -> Cache:
         contexts.append(make_context(model, slots=(slots + 1) // 2, cells=256))
-        return Cache(model, contexts[-1], slots, share=share)
+        return Cache(model, contexts[-1], slots, **options)
 
     yield make
     for context in contexts:
@@ -188,6 +189,22 @@ def test_the_only_slot_is_cut_back(make_cache: Callable[..., Cache]) -> None:
     assert cache.reused(*PROMPT[:10], 99, 98) == 10
     assert cache.reused(*PROMPT) == 10
     assert cache.reused(99) == 0
+
+
+def test_only_so_many_tokens_are_kept(make_cache: Callable[..., Cache]) -> None:
+    cache = make_cache(8, kept=70)
+    prompts = [(start, *PROMPT) for start in range(1, 5)]  # 31 tokens each
+    for prompt in prompts:
+        cache.reused(*prompt)
+        assert sum(len(resident.tokens) for resident in cache.cache.residents) <= 70
+    assert [cache.reused(*prompt) for prompt in prompts[2:]] == [30, 30]
+    assert cache.reused(*prompts[1]) == 0
+
+
+def test_the_last_prompt_is_kept_however_long(make_cache: Callable[..., Cache]) -> None:
+    cache = make_cache(8, kept=1)
+    assert [cache.reused(*PROMPT), cache.reused(*PROMPT)] == [0, 29]
+    assert [cache.reused(99, *PROMPT), cache.reused(*PROMPT)] == [0, 0]
 
 
 def test_room_is_made_until_none_is_left(make_cache: Callable[..., Cache]) -> None:
