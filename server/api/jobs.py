@@ -11,6 +11,7 @@ from server.engine.sampling import BadGrammar, Sampling, read_grammar
 from server.engine.sequence import Job
 from server.protocol.completions import CompletionRequest
 from server.protocol.errors import InvalidRequest, ModelNotFound, NotSupported
+from server.protocol.json_schema import unfollowed
 from server.protocol.sampling import SamplingFields
 
 
@@ -84,6 +85,11 @@ def _read_grammar(request: SamplingFields, served: Served) -> str:
             f"'{field}' is off on this server, because some grammars take very long; its operator can turn it on "
             "with --allow-grammars.",
             param=field,
+        )
+    keyword = unfollowed(schema)
+    if keyword is not None:
+        raise NotSupported(
+            f"'{field}' has a schema whose '{keyword:.50}' cannot be followed; leave it out.", param=field
         )
     try:
         return read_grammar(served.engine.model, request.grammar, schema)

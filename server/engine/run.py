@@ -44,7 +44,11 @@ class Run:
         Raises:
             SequenceFailed: at least one job failed.
         """
-        return await asyncio.gather(*(asyncio.wrap_future(ticket.future) for ticket in self._tickets))
+        # Not asyncio.wrap_future: cancelled with its reader, it would cancel the ticket's future, and a job that looks
+        # finished stays in the queue.
+        async for _ in self.updates():
+            pass
+        return [ticket.future.result() for ticket in self._tickets]
 
     async def updates(self) -> AsyncIterator[list[int]]:
         """Which sequences have more to read, each time some have, until all are finished.
