@@ -10,6 +10,10 @@ from server.protocol.completions import CompletionRequest
 from server.protocol.errors import ContextTooLong, InvalidRequest
 
 
+WORTH_TRUNCATING = 64
+"""Contexts that a text may fill, at least, before it is truncated on request."""
+
+
 def read_prompts(request: CompletionRequest, model: Model, context_size: int) -> list[Prompt]:
     """The prompts in order, each within the context.
 
@@ -18,8 +22,8 @@ def read_prompts(request: CompletionRequest, model: Model, context_size: int) ->
     """
     values = _values(request.prompt)
     for value in values:
-        if isinstance(value, str) and request.truncate_prompt_tokens is None:
-            check_size(value, model, context_size)
+        if isinstance(value, str):
+            check_size(value, model, context_size * (1 if request.truncate_prompt_tokens is None else WORTH_TRUNCATING))
     prompts = [_read(value, request, model) for value in values]
     if request.truncate_prompt_tokens is not None:
         room = context_size - (request.limit > 0)

@@ -114,6 +114,9 @@ class PrefixCache:
             return
         self._tick += 1
         tokens = sequence.tokens[: sequence.computed].copy()
+        for resident in list(self._residents):  # the new one holds all that such a one holds
+            if resident.namespace == sequence.job.cache and _begins_with(tokens, resident.tokens):
+                self._evict(resident)
         self._residents.append(Resident(sequence.slot, tokens, sequence.job.cache, self._tick))
         while len(self._residents) > 1 and sum(len(resident.tokens) for resident in self._residents) > self._kept:
             self.make_room()
@@ -140,6 +143,10 @@ class PrefixCache:
     def residents(self) -> list[Resident]:
         """The finished sequences, oldest use last."""
         return sorted(self._residents, key=lambda resident: -resident.used_at)
+
+
+def _begins_with(tokens: NDArray[np.int32], others: NDArray[np.int32]) -> bool:
+    return len(others) <= len(tokens) and common_prefix(tokens, others) == len(others)
 
 
 def _limit_after(sequence: Sequence, limit: int, other: Sequence) -> int:

@@ -63,7 +63,7 @@ def regex_server(
 @pytest.mark.parametrize("path", ["/tokenize", "/v1/completions"])
 def test_no_text_ends_the_server(regex_server: ServerUnderTest, path: str) -> None:
     for name in ("letters", "spaces", "what is a space to Python alone"):
-        answer = regex_server.http.post(path, json={"prompt": REFUSED[name] * 10})
+        answer = regex_server.http.post(path, json={"prompt": REFUSED[name] * 10, "truncate_prompt_tokens": 5})
         assert answer.status_code == 400
         assert "this model's tokenizer cannot read" in answer.json()["error"]["message"]
     for text in ALLOWED.values():
