@@ -9,7 +9,6 @@ from server.engine.prompt import Prompt
 from server.protocol.completions import CompletionRequest
 from server.protocol.errors import ContextTooLong, InvalidRequest
 
-
 WORTH_TRUNCATING = 64
 """Contexts that a text may fill, at least, before it is truncated on request."""
 
