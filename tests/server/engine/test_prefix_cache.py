@@ -183,6 +183,16 @@ def test_the_prefix_that_was_unused_for_longest_goes_first(make_cache: Callable[
     assert cache.reused(*a) > 0
 
 
+def test_to_lend_a_prefix_is_a_use(make_cache: Callable[..., Cache]) -> None:
+    cache = make_cache(4)
+    a, b, c, d = ((start, *PROMPT) for start in (1, 2, 3, 4))
+    for prompt in (a, b, c):
+        assert cache.reused(*prompt) == 0
+    assert cache.reused(*a[:10], 99) == 10
+    assert cache.reused(*d) == 0  # takes the slot of b, not that of a
+    assert cache.reused(*a) == len(a) - 1
+
+
 def test_the_only_slot_is_cut_back(make_cache: Callable[..., Cache]) -> None:
     cache = make_cache(1)
     assert cache.reused(*PROMPT) == 0

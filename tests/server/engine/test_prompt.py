@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.engine.llama import Model
@@ -10,6 +10,7 @@ from server.engine.prompt import Prompt
 TOKENS = st.lists(st.integers(2, 600), max_size=12).map(tuple)
 
 
+@settings(deadline=None)
 @given(TOKENS, st.booleans(), st.integers(0, 15), st.data())
 def test_the_last_tokens_keep_the_hidden_bos(tokens: tuple[int, ...], bos: bool, n: int, data: st.DataObject) -> None:
     head = (0,) if bos else ()

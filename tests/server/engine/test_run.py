@@ -70,7 +70,7 @@ def test_updates_tell_of_all_tokens_in_order(overlap: bool, model: Model) -> Non
                     assert i not in ended
                     sequence = asked.sequence(i)
                     ready = sequence.ready
-                    assert ready >= len(tokens[i])
+                    assert ready > len(tokens[i]) or (ready == len(tokens[i]) and asked.result(i) is not None)
                     tokens[i] += sequence.tokens[len(tokens[i]) : ready].tolist()
                     if sequence.scores is not None:
                         first = sequence.scores.first + len(scores[i])

@@ -50,6 +50,15 @@ def test_a_prompt_that_waits_for_a_prefix_does_not_hold_up_others(model: Model) 
     assert other.timings.admitted < second.timings.admitted
 
 
+def test_those_that_wait_for_a_prefix_keep_their_order(model: Model) -> None:
+    prompt = prompts(1, 100)[0]
+    with scheduling(model, slots=3, batch_size=8) as scheduler:
+        first, *others = run(scheduler, job(*prompt), *(job(*prompt, 9, n) for n in range(5, 10)))
+    admitted = [result.timings.admitted for result in others]
+    assert admitted == sorted(admitted)
+    assert admitted[0] > first.timings.admitted
+
+
 def test_the_same_prompt_asked_many_times_at_once_is_computed_once(model: Model) -> None:
     asked = job(*prompts(1, 80)[0], k=1)
     with scheduling(model, slots=4, batch_size=16) as scheduler:

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.engine.score_log import ScoreLog
@@ -15,6 +15,7 @@ def scores(begin: int, n: int, k: int) -> Scores:
     return Scores(-at.astype(float), at.astype(np.int32), columns.astype(np.int32), -columns.astype(float))
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5), st.integers(0, 3), st.lists(st.tuples(st.integers(0, 4), st.integers(0, 2)), max_size=5))
 def test_it_is_filled_from_the_front(first: int, k: int, parts: list[tuple[int, int]]) -> None:
     log = ScoreLog(first, 40, k)

@@ -90,6 +90,7 @@ PATHS = st.lists(st.integers(0, 1), min_size=1, max_size=10).map(tuple)
 QUESTIONS = st.tuples(PATHS, st.integers(1, 6), st.integers(0, K), st.sampled_from(["", "a"]))
 
 
+@settings(deadline=None)
 @given(IDS, IDS)
 def test_common_prefix_is_as_long_as_can_be(a: list[int], b: list[int]) -> None:
     n = common_prefix(np.array(a, np.int32), np.array(b, np.int32))
@@ -97,7 +98,7 @@ def test_common_prefix_is_as_long_as_can_be(a: list[int], b: list[int]) -> None:
     assert n == min(len(a), len(b)) or a[n] != b[n]
 
 
-@settings(max_examples=400)
+@settings(deadline=None, max_examples=200)
 @given(st.lists(st.tuples(st.booleans(), QUESTIONS), max_size=25))
 def test_what_was_inserted_is_found_and_nothing_else(
     steps: list[tuple[bool, tuple[tuple[int, ...], int, int, str]]],
@@ -118,6 +119,7 @@ def test_what_was_inserted_is_found_and_nothing_else(
         assert tree.nbytes == sum(nodes(tree))
 
 
+@settings(deadline=None)
 @given(st.lists(QUESTIONS, max_size=25), st.integers(0, 9000))
 def test_the_budget_is_kept(steps: list[tuple[tuple[int, ...], int, int, str]], budget: int) -> None:
     tree = ScoreTree(budget)
@@ -127,6 +129,7 @@ def test_the_budget_is_kept(steps: list[tuple[tuple[int, ...], int, int, str]], 
         known(tree, tokens, first, k, namespace)
 
 
+@settings(deadline=None)
 @given(st.lists(QUESTIONS, max_size=12))
 def test_a_log_that_is_filled_half_is_filled_on(steps: list[tuple[tuple[int, ...], int, int, str]]) -> None:
     tree = ScoreTree(PLENTY)
@@ -139,6 +142,7 @@ def test_a_log_that_is_filled_half_is_filled_on(steps: list[tuple[tuple[int, ...
         assert known(tree, tokens, first, k, namespace) == len(tokens) - log.first
 
 
+@settings(deadline=None)
 @given(st.lists(QUESTIONS, max_size=12))
 def test_what_was_inserted_last_is_what_is_found(steps: list[tuple[tuple[int, ...], int, int, str]]) -> None:
     """Rounding depends on what is decoded together: figures of one path may differ, and the newest are the ones."""
@@ -227,7 +231,7 @@ def test_what_lies_before_what_is_forgotten_goes_before_what_is_newer() -> None:
     assert [known(tree, tokens) for tokens in (old, newer, newest)] == [0, 39, 39]
 
 
-@settings(max_examples=200)
+@settings(deadline=None, max_examples=200)
 @given(st.lists(st.integers(0, 7), min_size=1, max_size=40), st.integers(2, 6))
 def test_of_equal_paths_the_latest_used_are_kept(uses: list[int], room: int) -> None:
     tree = ScoreTree(room_for(room, 10))

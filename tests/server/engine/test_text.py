@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from server.engine.text import StopWatch, text_and_offsets, token_name
@@ -36,11 +36,13 @@ def test_names(piece: bytes, name: str) -> None:
     assert token_name(piece) == name
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=6), st.binary(max_size=6))
 def test_different_pieces_have_different_names(a: bytes, b: bytes) -> None:
     assert (token_name(a) == token_name(b)) == (a == b)
 
 
+@settings(deadline=None)
 @given(cut_up(st.text(max_size=30)))
 def test_offsets_count_the_whole_characters_before(cut: tuple[str, list[bytes]]) -> None:
     text, pieces = cut
@@ -59,6 +61,7 @@ def test_no_tokens_are_no_text() -> None:
     assert text_and_offsets([]) == ("", [])
 
 
+@settings(deadline=None)
 @given(st.lists(st.binary(max_size=4), max_size=12))
 def test_bytes_that_are_no_text_still_have_one(pieces: list[bytes]) -> None:
     text, offsets = text_and_offsets(pieces)
@@ -68,6 +71,7 @@ def test_bytes_that_are_no_text_still_have_one(pieces: list[bytes]) -> None:
     assert all(offset <= len(text) for offset in offsets)
 
 
+@settings(deadline=None)
 @given(cut_up(), st.text(alphabet="abé🙂", min_size=1, max_size=4))
 def test_one_stop_is_found_where_it_is_in_the_whole_text(cut: tuple[str, list[bytes]], stop: str) -> None:
     text, pieces = cut
@@ -76,6 +80,7 @@ def test_one_stop_is_found_where_it_is_in_the_whole_text(cut: tuple[str, list[by
     assert (found, watch.cut) == ((stop, text.find(stop)) if stop in text else (None, None))
 
 
+@settings(deadline=None)
 @given(cut_up(), STOPS)
 def test_stops_are_found_in_the_first_piece_that_completes_one(
     cut: tuple[str, list[bytes]], stops: tuple[str, ...]
@@ -119,6 +124,7 @@ def test_without_stops_nothing_stops() -> None:
     assert watch.cut is None
 
 
+@settings(deadline=None)
 @given(cut_up(), STOPS, st.integers(0, 30))
 def test_a_stop_counts_only_if_it_is_completed_after_what_is_ignored(
     cut: tuple[str, list[bytes]], stops: tuple[str, ...], ignored: int
