@@ -65,7 +65,7 @@ def main(
     items: Annotated[int, typer.Option(min=1, help="Items of HellaSwag, in all rounds together.")] = 400,
     threads: Annotated[int, typer.Option(min=0, help="Threads on each side; 0: all cores.")] = 0,
     batch: Annotated[int, typer.Option(min=32, help="n_batch and n_ubatch on each side.")] = 512,
-    flash_attention: Annotated[bool, typer.Option(help="Use flash attention on each side.")] = False,
+    flash_attention: Annotated[bool, typer.Option(help="Use flash attention on each side.")] = True,
     kv_unified: Annotated[
         bool, typer.Option("--kv-unified", help="Let llama.cpp's tools share one KV cache among all sequences.")
     ] = False,

@@ -38,7 +38,7 @@ class Setup:
     peers_unified: bool = False
     """Whether llama.cpp's tools share one cache among all sequences, as our server does. By default they divide it:
     then a sequence attends to its own cells only, which is faster, but a prefix cannot be shared."""
-    flash_attention: str = "off"
+    flash_attention: str = "on"
     """``on`` or ``off``; never ``auto``, which the two sides may read differently."""
 
     def for_our_server(self) -> list[str]:

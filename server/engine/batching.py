@@ -30,7 +30,7 @@ def plan(sequences: Iterable[Sequence], *, tokens: int, rows: int) -> list[Chunk
     chunks: list[Chunk] = []
     for sequence in sorted(sequences, key=lambda sequence: sequence.in_prompt):
         begin = sequence.computed
-        end = min(sequence.end, begin + tokens) if sequence.finish_reason is None else begin
+        end = min(sequence.length, begin + tokens) if sequence.finish_reason is None else begin
         if end <= begin:
             continue
         flags = sequence.wants(begin, end)

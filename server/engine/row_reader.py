@@ -45,7 +45,7 @@ class RowReader:
                 rows.append(np.arange(row, row + len(positions)))
                 targets.append(sequence.tokens[positions + 1])
             row += len(positions)
-            if sequence.job.max_tokens == 0 and end == sequence.end:
+            if sequence.job.max_tokens == 0 and end == sequence.length:
                 sequence.finish_reason = "length"
         if sum(map(len, rows)) > 0:
             scored = [chunk for chunk in chunks if chunk.sequence.scores is not None and not chunk.sequence.failure]

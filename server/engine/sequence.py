@@ -108,22 +108,21 @@ class Sequence:
         return self.tokens[: len(self.job.prompt)]
 
     @property
-    def end(self) -> int:
-        """Position after the last token that is to be computed: the last of a prompt that is only scored is not."""
-        only_scored = self.job.max_tokens == 0 and self.job.score_from is not None
-        return self.length - 1 if only_scored else self.length
-
-    @property
     def in_prompt(self) -> bool:
         """Whether part of the prompt is still to be computed."""
-        return self.computed < min(self.end, len(self.job.prompt))
+        return self.computed < len(self.job.prompt)
 
     @property
     def first_row(self) -> int | None:
-        """Position of the first row that is needed: row p scores token p + 1, or chooses it; None: no row is."""
+        """Position of the first row that is needed: row p scores token p + 1, or chooses it; None: no row is.
+
+        The last token of a prompt that is only scored has no row, and is computed all the same: a batch of 511 tokens
+        takes llama.cpp longer than one of 512, since what is beyond a multiple of its tiles goes one by one.
+        """
         if self.scores is not None and self.scores.end < len(self.job.prompt):
             return self.scores.end - 1
-        return self.end - 1 if self.end == len(self.job.prompt) else None
+        only_scored = self.job.max_tokens == 0 and self.job.score_from is not None
+        return None if only_scored else len(self.job.prompt) - 1
 
     @property
     def ready(self) -> int:

@@ -92,7 +92,7 @@ def deviations(
 ) -> NDArray[np.float64]:
     """How far each log-probability of an echo is from a raw log-softmax: those of the prompt, those of alternatives."""
     tokens, hidden = pair.tokens(prompt)
-    rows = pair.raw.logprobs(tokens[:-1]) if len(tokens) > 1 else []  # as the server does: nothing follows the last
+    rows = pair.raw.logprobs(tokens)
     found = logprobs_of(choice)
     assert found.token_logprobs is not None
     assert found.top_logprobs is not None

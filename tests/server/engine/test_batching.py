@@ -41,7 +41,7 @@ def decode(chunks: list[Chunk]) -> list[tuple[Sequence, int]]:
             sequence.generate(TOKEN)
         if sequence.scores is not None:
             scored.append((sequence, int(flags.sum())))
-        if sequence.job.max_tokens == 0 and end == sequence.end:
+        if sequence.job.max_tokens == 0 and end == sequence.length:
             sequence.finish_reason = "length"
     return scored
 

@@ -51,10 +51,10 @@ def test_what_has_finished_is_kept_and_not_active(model: Model) -> None:
         run(scheduler, job(*a), job(*b), job(*c, max_tokens=4), job(5, 6, max_tokens=2))
         snapshot = scheduler.snapshot().result(TIMEOUT)
         slots = {occupant.slot for occupant in snapshot.occupants}
-    # Of a prompt that is only scored, the last token is not computed; nor is the last that was generated.
-    assert snapshot.used == 20 + 29 + 29 + 33 + 3
+    # The last token that was generated is not computed.
+    assert snapshot.used == 20 + 30 + 30 + 33 + 3
     assert (snapshot.active, snapshot.running, snapshot.waiting) == (0, 0, 0)
-    assert sorted(occupant.tokens for occupant in snapshot.occupants) == [3, 49, 49, 53]
+    assert sorted(occupant.tokens for occupant in snapshot.occupants) == [3, 50, 50, 53]
     assert len(slots) == 4
     assert snapshot.score_bytes > 0
 
