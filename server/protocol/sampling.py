@@ -8,7 +8,7 @@ ignored, it would give wrong answers.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -124,7 +124,7 @@ class SamplingFields(RequestBody):
     min_keep: Annotated[int, Field(ge=0, le=1 << 20)] = 0
     dynatemp_range: Annotated[float, Field(ge=0, le=2)] = 0.0
     dynatemp_exponent: Annotated[float, Field(ge=0, le=10)] = 1.0
-    repeat_penalty: Annotated[float, Field(gt=0, le=10)] = 1.0
+    repeat_penalty: Annotated[float, Field(ge=0.01, le=10)] = 1.0
     repeat_last_n: Annotated[int, Field(ge=-1, le=1 << 20)] = 64
     dry_multiplier: Annotated[float, Field(ge=0, le=100)] = 0.0
     dry_base: Annotated[float, Field(ge=1, le=100)] = 1.75
@@ -133,7 +133,7 @@ class SamplingFields(RequestBody):
     dry_sequence_breakers: list[Annotated[Text, Field(min_length=1, max_length=40)]] = Field(
         default=["\n", ":", '"', "*"], max_length=16
     )
-    mirostat: Literal[0, 1, 2] = 0
+    mirostat: Annotated[int, Field(ge=0, le=2)] = 0
     mirostat_tau: Annotated[float, Field(ge=0, le=100)] = 5.0
     mirostat_eta: Annotated[float, Field(ge=0, le=1)] = 0.1
     ignore_eos: bool = False

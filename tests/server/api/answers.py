@@ -19,16 +19,13 @@ ARRAYS = ("tokens", "token_logprobs", "top_logprobs", "text_offset")
 DONE = b"data: [DONE]\n\n"
 
 
-def arrays(choice: CompletionChoice) -> tuple[list[str], list[float | None], list[Any], list[int]]:
+def arrays(choice: CompletionChoice) -> tuple[list[str], list[Any], list[Any], list[int]]:
     """The four parallel arrays."""
-    found = choice.logprobs
-    assert found is not None
-    assert found.tokens is not None
-    assert found.token_logprobs is not None
-    assert found.top_logprobs is not None
-    assert found.text_offset is not None
-    assert len({*map(len, (found.tokens, found.token_logprobs, found.top_logprobs, found.text_offset))}) == 1
-    return found.tokens, found.token_logprobs, found.top_logprobs, found.text_offset
+    assert choice.logprobs is not None
+    found = choice.logprobs.model_dump()
+    tokens, token_logprobs, top_logprobs, text_offset = (found[name] for name in ARRAYS)
+    assert len(tokens) == len(token_logprobs) == len(top_logprobs) == len(text_offset)
+    return tokens, token_logprobs, top_logprobs, text_offset
 
 
 def numbers(completion: Completion) -> list[list[float]]:

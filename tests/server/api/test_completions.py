@@ -126,8 +126,8 @@ def test_token_ids_are_taken_as_they_are(bundled_server: ServerUnderTest) -> Non
     assert completion.usage.prompt_tokens == 3
 
 
-def test_bos_is_parsed_and_never_doubled(bundled_server: ServerUnderTest, specials: Specials) -> None:
-    bare, given_bos = bundled_server.score("Joo is"), bundled_server.score(f"{specials.bos}Joo is")
+def test_bos_is_parsed_and_never_doubled(steady_bos_server: ServerUnderTest, specials: Specials) -> None:
+    bare, given_bos = steady_bos_server.score("Joo is"), steady_bos_server.score(f"{specials.bos}Joo is")
     tokens, token_logprobs, _, text_offset = arrays(given_bos)
     assert tokens[0] == specials.bos
     assert tokens[1:] == arrays(bare)[0]

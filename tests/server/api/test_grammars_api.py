@@ -42,7 +42,7 @@ def allowing(request: pytest.FixtureRequest, serve: Callable[..., ServerUnderTes
     return serve(request.getfixturevalue(request.param), "--allow-grammars")
 
 
-ASKED = {
+ASKED: dict[str, dict[str, Any]] = {
     "grammar": {"grammar": 'root ::= "yes"'},
     "json_schema": {"json_schema": {"type": "boolean"}},
     "any JSON": {"json_schema": {}},

@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-import httpx
 import openai
 import pytest
+from answers import error_of
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
@@ -19,22 +18,6 @@ if TYPE_CHECKING:
     from tests.conftest import ServerUnderTest
 
 MANY = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
-def error_of(answer: httpx.Response, status: int = 400) -> dict[str, Any]:
-    """The error object, after a look at everything that all of them have in common."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["x-request-id"].startswith("req-")
-    body = answer.json()
-    assert body.keys() == {"error"}
-    error: dict[str, Any] = body["error"]
-    assert error.keys() == {"message", "type", "param", "code"}
-    assert error["message"].endswith(".")
-    assert "\n" not in error["message"]
-    assert error["code"] is None or isinstance(error["code"], str)
-    if status < 500 and status != 429:
-        assert error["type"] == "invalid_request_error"
-    return error
 
 
 NOT_HONOURED: dict[str, Any] = {
@@ -97,6 +80,11 @@ def anything_but(*allowed: type) -> st.SearchStrategy[Any]:
     return ANYTHING.filter(lambda value: value is not None and type(value) not in allowed)
 
 
+def numbers_outside(low: float, high: float) -> st.SearchStrategy[Any]:
+    outside = st.floats(max_value=low, exclude_max=True) | st.floats(min_value=high, exclude_min=True)
+    return outside | st.just(10**400) | anything_but(int, float)
+
+
 BAD = {
     "model": anything_but(str),
     "prompt": st.sampled_from([[], [[]], ["a", []], [[1], []], [1, "a"], ["a", 1], [1, -1], [[1], [-1]], [True], [1.0]])
@@ -112,6 +100,47 @@ BAD = {
     | anything_but(str, list),
     "seed": integers_outside(-(2**63), 2**63 - 1) | anything_but(int),
     "user": anything_but(str),
+    "suffix": anything_but(str),
+    "stream": anything_but(bool),
+    "stream_options": anything_but(dict),
+    "prompt_logprobs": integers_outside(0, 20) | anything_but(int),
+    "logprob_start_len": st.integers(max_value=-2) | anything_but(int),
+    "truncate_prompt_tokens": st.integers(max_value=-2) | anything_but(int),
+    "min_tokens": st.integers(max_value=-1) | anything_but(int),
+    "presence_penalty": numbers_outside(-2, 2),
+    "frequency_penalty": numbers_outside(-2, 2),
+    "repeat_penalty": numbers_outside(0.01, 10),
+    "repeat_last_n": integers_outside(-1, 1 << 20) | anything_but(int),
+    "top_k": integers_outside(-1, 2**31 - 1) | anything_but(int),
+    "min_p": numbers_outside(0, 1),
+    "typical_p": st.just(0.0) | numbers_outside(0, 1),
+    "top_n_sigma": numbers_outside(-1, 100),
+    "xtc_probability": numbers_outside(0, 1),
+    "xtc_threshold": numbers_outside(0, 1),
+    "dynatemp_range": numbers_outside(0, 2),
+    "dynatemp_exponent": numbers_outside(0, 10),
+    "mirostat": integers_outside(0, 2) | anything_but(int),
+    "mirostat_tau": numbers_outside(0, 100),
+    "mirostat_eta": numbers_outside(0, 1),
+    "dry_multiplier": numbers_outside(0, 100),
+    "dry_base": numbers_outside(1, 100),
+    "dry_allowed_length": integers_outside(0, 1 << 20) | anything_but(int),
+    "dry_penalty_last_n": integers_outside(-1, 1 << 20) | anything_but(int),
+    "dry_sequence_breakers": st.sampled_from([[""], ["a" * 41], ["a"] * 17, [1], [None]]) | anything_but(list),
+    "min_keep": integers_outside(0, 1 << 20) | anything_but(int),
+    "logit_bias": st.sampled_from(
+        [
+            *({"a": 1}, {"-1": 1}, {"1.0": 1}, {"": 1}, {"1": "1"}, {"1": None}, {"1": True}, {"1024": 1}, "1", [1]),
+            *([[1]], [[1, 1, 1]], [[-1, 1]], ["ab"], [{"1": 1}], [[1.5, 1]], {"9" * 5000: 1}, {"1": float("nan")}),
+            {str(token): 1 for token in range(1025)},
+        ]
+    ),
+    **{name: anything_but(bool) for name in ("ignore_eos", "cache_prompt", "return_token_ids", "return_tokens")},
+    **{name: anything_but(bool) for name in ("return_tokens_as_token_ids", "add_special_tokens", "oai_compat")},
+    "cache_salt": st.sampled_from(["", "a" * 257]) | anything_but(str),
+    "grammar": anything_but(str),
+    "json_schema": anything_but(dict),
+    "response_format": anything_but(dict),
 }
 
 
@@ -146,6 +175,9 @@ BODIES = st.dictionaries(st.sampled_from([*BAD, *UNSUPPORTED, "other"]), JSON_VA
 @example({"presence_penalty": float("nan")})
 @example({"seed": 10**30, "max_tokens": 10**30})
 @example({"prompt": [10**30]})
+@example({"prompt": "a", "logit_bias": {"5": 10**400, "6": -(10**400)}, "max_tokens": 1})
+@example({"prompt": "a", "dry_multiplier": 1, "dry_sequence_breakers": ["\0", "a\0b", "🙂"], "max_tokens": 1})
+@example({"prompt": "a", "n_probs": False, "n_predict": -1.0, "max_tokens": 1})
 @example({"prompt": "a", "\ud800": "\ud800", "max_tokens": 1})
 def test_any_body_gets_an_answer_or_a_reason(bundled_server: ServerUnderTest, body: Any) -> None:
     answer = bundled_server.post(body)
@@ -225,28 +257,18 @@ def test_more_than_can_ever_wait_is_refused_for_good(bundled_server: ServerUnder
 def test_more_than_may_wait_is_refused_for_now(serve: Callable[..., ServerUnderTest], no_bos: Path) -> None:
     server = serve(no_bos, "--slots=1", "--max-waiting=4")
     few: dict[str, Any] = {"prompt": "a", "n": 4, "max_tokens": 1}
-
-    def until_taken() -> httpx.Response:
-        """Of the two kinds of request, either may come first and keep the other out."""
-        answers = iter(lambda: server.post(few | {"max_tokens": 900}), None)
-        return next(answer for answer in answers if answer.status_code != 429)
-
-    def until_refused() -> openai.RateLimitError:
-        while True:
-            try:
-                server.complete("a", n=4, max_tokens=1)
-            except openai.RateLimitError as refusal:
-                return refusal
-            assert not long.done()
-
-    with ThreadPoolExecutor(1) as pool:
-        long = pool.submit(until_taken)
-        refused = until_refused().response
+    long = few | {"max_tokens": 900, "ignore_eos": True, "stream": True}
+    with server.http.stream("POST", "/v1/completions", json=long) as answer:
+        chunks = answer.iter_raw()
+        assert next(chunks)  # one is running, three are waiting
+        refused = server.post(few)
         error = error_of(refused, 429)
         assert (error["type"], error["code"]) == ("rate_limit_error", "queue_full")
         assert int(refused.headers["retry-after"]) >= 1
-        assert long.result().status_code == 200
-    assert server.post(few).status_code == 200
+        with pytest.raises(openai.RateLimitError):
+            server.complete("a", n=4, max_tokens=1)
+    answers = iter(lambda: server.post(few).status_code, 429)
+    assert next(answers) == 200
 
 
 @pytest.mark.parametrize(

@@ -72,7 +72,7 @@ def test_the_best_have_the_highest_mean_log_probability(ending: ServerUnderTest,
     found = ask(ending, body | {"n": 3, "best_of": 8, "logprobs": logprobs})
 
     def mean(choice: dict[str, Any]) -> float:
-        values = choice["logprobs"]["token_logprobs"]
+        values: list[float] = choice["logprobs"]["token_logprobs"]
         return sum(values) / len(values)
 
     expected = [
