@@ -6,8 +6,9 @@ import secrets
 from dataclasses import replace
 
 from server.api.state import Served
+from server.engine.grammar import BadGrammar, read_grammar
 from server.engine.prompt import Prompt
-from server.engine.sampling import BadGrammar, Sampling, read_grammar
+from server.engine.sampling import Sampling
 from server.engine.sequence import Job
 from server.protocol.completions import CompletionRequest
 from server.protocol.errors import InvalidRequest, ModelNotFound, NotSupported

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.engine.batching import Chunk
-from server.engine.sampling import NothingAllowed
+from server.engine.sampler import NothingAllowed
 from server.engine.scoring import NotNumbersError, Scorer, Scores
 from server.engine.sequence import Sequence
 
@@ -88,11 +88,11 @@ def _generate(sequence: Sequence, row: NDArray[np.float32]) -> None:
     """Choose the next token of a sequence from its last row."""
     if sequence.length == len(sequence.job.prompt):
         sequence.timings.prompt_done = time.monotonic()
-    best = int(np.argmax(row))  # the first of equals, the lowest id; of NaN, where there is any
-    if not math.isfinite(row[best]):
+    if not math.isfinite(row.max()):  # NaN, if any is
         raise NotNumbersError
+    assert sequence.sampler is not None
     try:
-        sequence.generate(sequence.sampler.sample(row) if sequence.sampler else best)
+        sequence.generate(sequence.sampler.sample(row))
     except NothingAllowed as error:
         sequence.failure = str(error)
 

@@ -21,11 +21,11 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.engine.batching import plan, to_batch
+from server.engine.grammar import BadGrammar
 from server.engine.llama import Batch, Context, LlamaError, Model, NoRoom
 from server.engine.meter import Meter
 from server.engine.prefix_cache import PrefixCache
 from server.engine.row_reader import RowReader
-from server.engine.sampling import BadGrammar
 from server.engine.score_tree import ScoreTree
 from server.engine.scoring import NotNumbersError
 from server.engine.sequence import Job, Sequence, Timings
@@ -295,7 +295,7 @@ class Scheduler:
         self._reader.discard()
         alone = len(tickets) == 1
         for ticket in reversed(tickets):
-            if alone or ticket.shown > 0:
+            if alone or ticket.shown > len(ticket.sequence.prompt):
                 ticket.fail(SequenceFailed(why))
                 self._meter.failed()
                 continue

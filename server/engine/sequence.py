@@ -10,7 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.engine.llama import Model
-from server.engine.sampling import NEUTRAL, Sampler, Sampling
+from server.engine.sampler import Sampler, make_sampler
+from server.engine.sampling import NEUTRAL, Sampling
 from server.engine.score_log import ScoreLog
 from server.engine.text import StopWatch
 
@@ -99,8 +100,8 @@ class Sequence:
         """Take a place in the KV cache whose first ``computed`` tokens are known."""
         self.slot = slot
         self.computed = self.reused = computed
-        if self.job.max_tokens > 0 and not self.job.sampling.is_argmax:
-            self.sampler = Sampler(self.model, self.job.sampling, self.tokens[: self.length])
+        if self.job.max_tokens > 0:
+            self.sampler = make_sampler(self.model, self.job.sampling, self.tokens[: self.length])
 
     @property
     def prompt(self) -> NDArray[np.int32]:

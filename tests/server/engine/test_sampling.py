@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from numpy.typing import NDArray
 
 from server.engine.llama import Model
-from server.engine.sampling import RANDOM_SEED, NothingAllowed, Sampler, Sampling
+from server.engine.sampler import RANDOM_SEED, NothingAllowed, make_sampler
+from server.engine.sampling import Sampling
 
 BANNED = float("-inf")
 A, B, C = 100, 101, 102
@@ -28,7 +29,7 @@ def draw(
     model: Model, logits: NDArray[np.float32], *prompt: int, steps: int = 1, greedy: bool = True, **fields: Any
 ) -> list[int]:
     parameters = Sampling(temperature=0.0 if greedy else 1.0, **fields)
-    sampler = Sampler(model, parameters, np.array(prompt, np.int32))
+    sampler = make_sampler(model, parameters, np.array(prompt, np.int32))
     try:
         return [sampler.sample(logits) for _ in range(steps)]
     finally:
@@ -151,7 +152,7 @@ def test_every_seed_draws_the_same_again(seed: int, chain: dict[str, Any], world
 def test_a_tiny_temperature_is_greedy_and_no_overflow(world: Model) -> None:
     logits = row(world, a=30.0, b=29.9)
     for temperature in (1e-40, 1e-30, 1e-4):
-        sampler = Sampler(world, Sampling(temperature=temperature), np.empty(0, np.int32))
+        sampler = make_sampler(world, Sampling(temperature=temperature), np.empty(0, np.int32))
         assert [sampler.sample(logits) for _ in range(5)] == [A] * 5
         sampler.close()
 

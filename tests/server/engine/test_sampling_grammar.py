@@ -11,8 +11,10 @@ from engine_parts import job, run, scheduling
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from server.engine.grammar import MAX_NESTING, BadGrammar, read_grammar
 from server.engine.llama import Model
-from server.engine.sampling import MAX_NESTING, BadGrammar, NothingAllowed, Sampler, Sampling, read_grammar
+from server.engine.sampler import NothingAllowed, make_sampler
+from server.engine.sampling import Sampling
 from server.engine.ticket import SequenceFailed
 
 LANGUAGES = {
@@ -29,7 +31,7 @@ LANGUAGES = {
 def completed(model: Model, parameters: Sampling, seed: int, limit: int = 60) -> str | None:
     """A text drawn from random logits until the model may end, which it wants to; None if that takes too long."""
     rng = np.random.default_rng(seed)
-    sampler = Sampler(model, parameters, np.empty(0, np.int32))
+    sampler = make_sampler(model, parameters, np.empty(0, np.int32))
     pieces = []
     try:
         for _ in range(limit):
@@ -116,7 +118,7 @@ def test_any_json_object_is_one(world: Model) -> None:
 
 def test_a_string_of_json_has_no_control_characters(world: Model) -> None:
     """Other than by an escape: what a model likes best to begin with here is a line break."""
-    sampler = Sampler(world, Sampling(grammar=read_grammar(world, "", {"type": "string"})), np.empty(0, np.int32))
+    sampler = make_sampler(world, Sampling(grammar=read_grammar(world, "", {"type": "string"})), np.empty(0, np.int32))
     row = np.zeros(world.n_vocab, np.float32)
     row[world.tokenize("\n")] = 50
     assert world.piece(sampler.sample(row)) == b'"'
@@ -205,7 +207,7 @@ def test_a_schema_deeper_than_python_goes_is_refused(world: Model) -> None:
 
 def test_a_grammar_that_leaves_no_token_fails(world: Model) -> None:
     parameters = Sampling(grammar='root ::= "a"', ignore_eos=True)
-    sampler = Sampler(world, parameters, np.empty(0, np.int32))
+    sampler = make_sampler(world, parameters, np.empty(0, np.int32))
     row = np.zeros(world.n_vocab, np.float32)
     assert world.piece(sampler.sample(row)) == b"a"
     for _ in range(2):  # and does not crash when asked again

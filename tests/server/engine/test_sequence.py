@@ -92,9 +92,9 @@ def test_the_end_is_an_end_whatever_its_name(world: Model) -> None:
     assert (sequence.finish_reason, sequence.stop, sequence.done) == ("stop", None, True)
 
 
-def test_a_sampler_is_made_only_for_what_needs_one(world: Model) -> None:
+def test_a_sampler_is_made_only_for_what_generates(world: Model) -> None:
     for asked, needs in (
-        (job(*PROMPT, max_tokens=1), False),
+        (job(*PROMPT, max_tokens=1), True),
         (job(*PROMPT, max_tokens=1, temperature=1.0), True),
         (job(*PROMPT, temperature=1.0), False),
     ):
