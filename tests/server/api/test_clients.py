@@ -6,8 +6,6 @@ import asyncio
 import json
 import os
 import subprocess
-import sys
-from importlib.util import find_spec
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -91,8 +89,10 @@ def test_openais_asynchronous_client(steady_server: ServerUnderTest) -> None:
     assert plain.choices[0].logprobs.tokens == expected.choices[0].logprobs.tokens
 
 
-# Libraries whose imports warn run in a process of their own. The proxy is a closed port: they have no network but
-# loopback.
+CLIENTS_PYTHON = os.environ.get("HARNESS_TEST_CLIENTS")
+"""An interpreter that has the clients of requirements-clients.lock: ``make test`` names it."""
+NEEDS_CLIENTS = pytest.mark.skipif(CLIENTS_PYTHON is None, reason="HARNESS_TEST_CLIENTS names no interpreter")
+# The proxy is a closed port: they have no network but loopback.
 ALONE = {
     "HTTP_PROXY": "http://127.0.0.1:9",
     "HTTPS_PROXY": "http://127.0.0.1:9",
@@ -139,21 +139,22 @@ print(json.dumps({
 
 def run(script: str, *arguments: str) -> dict[str, Any]:
     """What a script prints last, as JSON."""
-    command = [sys.executable, "-c", script, *arguments]
+    assert CLIENTS_PYTHON is not None
+    command = [CLIENTS_PYTHON, "-c", script, *arguments]
     done = subprocess.run(command, env=os.environ | ALONE, capture_output=True, text=True, timeout=120)
     assert done.returncode == 0, done.stderr
     found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 
-@pytest.mark.skipif(find_spec("langchain_openai") is None, reason="langchain-openai is not installed")
+@NEEDS_CLIENTS
 def test_langchain(steady_server: ServerUnderTest) -> None:
     expected = steady_server.complete(PROMPT, max_tokens=8).choices[0]
     found = run(LANGCHAIN, steady_server.url, steady_server.id, PROMPT)
     assert found == {"texts": [expected.text] * 4, "finish_reason": expected.finish_reason}
 
 
-@pytest.mark.skipif(find_spec("litellm") is None, reason="litellm is not installed")
+@NEEDS_CLIENTS
 @pytest.mark.parametrize("provider", ["text-completion-openai", "hosted_vllm"])
 def test_litellm(steady_server: ServerUnderTest, provider: str) -> None:
     expected = steady_server.complete(PROMPT, max_tokens=8, logprobs=1).choices[0]
