@@ -83,7 +83,7 @@ class Settings(BaseSettings):
         4096, description="sequences that may wait before requests get 429"
     )
     prefix_cache_size: Annotated[int, Field(ge=0)] = Field(
-        0, description="tokens of finished prompts kept in the KV cache for their beginnings; 0: an eighth of it"
+        0, description="tokens of finished prompts kept in the KV cache for their beginnings; 0: a sixteenth of it"
     )
     score_cache_mib: Annotated[int, Field(ge=0)] = Field(
         64, description="memory for remembered log-probabilities of prompts, in MiB"

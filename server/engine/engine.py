@@ -23,8 +23,8 @@ DEFAULT_CONTEXT = 4096
 ROW_BYTES = 192 << 20
 """Logits of one batch: llama.cpp holds them twice, and a vocabulary of 152,000 times 512 rows would be 600 MB."""
 
-MIN_KEPT = 1024
-"""Tokens of finished prompts to keep at least, unless told otherwise."""
+KEPT = 16
+"""The part of the KV cache that finished prompts may hold, unless told otherwise, is one in so many."""
 
 
 class Engine:
@@ -73,7 +73,7 @@ class Engine:
             RowReader(scorer, overlap=uses_gpu(settings.gpu_layers)),
             slots=settings.slots,
             max_waiting=settings.max_waiting,
-            prefix_cache=settings.prefix_cache_size or max(cells // 8, MIN_KEPT),
+            prefix_cache=settings.prefix_cache_size or cells // KEPT,
             score_cache=settings.score_cache_mib << 20,
             meter=self.meter,
         )
