@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from fastapi import FastAPI
 from fastapi.routing import APIRoute
 
@@ -23,12 +25,17 @@ from server.middleware.body_limit import BodyLimit
 from server.middleware.hosts import Hosts
 from server.middleware.readiness import Readiness
 from server.middleware.request_id import RequestId
+from server.protocol.errors import ErrorResponse
 from server.settings import Settings
+
+REFUSALS: dict[int | str, dict[str, Any]] = {
+    status: {"model": ErrorResponse, "description": "The error as OpenAI words it."} for status in ("4XX", "5XX")
+}
 
 
 def create_app(settings: Settings, lifecycle: Lifecycle) -> FastAPI:
     """The server in front of the model that ``lifecycle`` has, or will have."""
-    app = FastAPI(title="quant-harness server", docs_url=None, redoc_url=None)
+    app = FastAPI(title="quant-harness server", docs_url=None, redoc_url=None, responses=REFUSALS)
     app.state.lifecycle = lifecycle
     for module in (chat, completions, embeddings, introspection, models, operations, playground, templates, tokens):
         app.include_router(module.router)

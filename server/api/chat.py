@@ -13,7 +13,7 @@ from server.api.execution import results, start
 from server.api.jobs import check_count, check_model, make_jobs
 from server.api.pieces import grow
 from server.api.prompts import check_length, check_size, read_text
-from server.api.sse import EventStream
+from server.api.sse import STREAMED, EventStream
 from server.api.state import Served, ServedModel
 from server.api.templates import ChatRenderer
 from server.engine.prompt import Prompt
@@ -28,7 +28,7 @@ from server.protocol.chat_completions import ChatRequest, ChatResponse
 router = APIRouter()
 
 
-@router.post("/v1/chat/completions", response_model=ChatResponse)
+@router.post("/v1/chat/completions", response_model=ChatResponse, responses=STREAMED)
 @router.post("/chat/completions", response_model=ChatResponse, include_in_schema=False)
 async def chat(body: ChatRequest, request: Request, served: ServedModel, renderer: ChatRenderer) -> Response:
     """Answer a conversation."""

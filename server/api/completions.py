@@ -13,7 +13,7 @@ from server.api.execution import results, start
 from server.api.jobs import check_count, check_model, completion_jobs
 from server.api.pieces import grow
 from server.api.prompts import read_prompts
-from server.api.sse import EventStream
+from server.api.sse import STREAMED, EventStream
 from server.api.state import Served, ServedModel
 from server.engine.prompt import Prompt
 from server.engine.run import Run
@@ -21,19 +21,19 @@ from server.engine.sequence import Job, Result
 from server.formats.llama_cpp import extension_fields, native
 from server.formats.openai import Envelope, choice, usage
 from server.formats.transcript import Piece, Transcript
-from server.protocol.completions import CompletionRequest, CompletionResponse, NativeRequest
+from server.protocol.completions import CompletionAnswer, CompletionRequest, NativeRequest
 
 router = APIRouter()
 
 
-@router.post("/v1/completions", response_model=CompletionResponse)
+@router.post("/v1/completions", response_model=CompletionAnswer, responses=STREAMED)
 async def complete(body: CompletionRequest, request: Request, served: ServedModel) -> Response:
     """Complete or score prompts; with ``echo`` and ``logprobs``, every token of the prompt gets its log-probability."""
     return await _answer(body, request, served)
 
 
-@router.post("/completion", response_model=CompletionResponse)
-@router.post("/completions", response_model=CompletionResponse, include_in_schema=False)
+@router.post("/completion", response_model=CompletionAnswer, responses=STREAMED)
+@router.post("/completions", response_model=CompletionAnswer, include_in_schema=False)
 async def complete_as_llama_cpp(body: NativeRequest, request: Request, served: ServedModel) -> Response:
     """The same with llama.cpp's default of unlimited tokens; ``"oai_compat": false`` answers in its format alone."""
     return await _answer(body, request, served)

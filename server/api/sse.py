@@ -14,6 +14,8 @@ from server.engine.run import Run
 from server.protocol.errors import ApiError
 
 DONE = b"data: [DONE]\n\n"
+STREAMED: dict[int | str, dict[str, Any]] = {200: {"content": {"text/event-stream": {}}}}
+"""For the documents of a route that streams when it is asked to."""
 
 
 class EventStream(StreamingResponse):

@@ -5,7 +5,7 @@ Extensions are named as vLLM, SGLang (``logprob_start_len``) or llama.cpp name t
 
 from __future__ import annotations
 
-from typing import Annotated, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -62,7 +62,7 @@ class CompletionRequest(SamplingFields):
 
         At temperature 0 all candidates are the same one, so ``n`` are enough.
         """
-        return max(self.best_of or self.n, self.n) if self.temperature > 0 else self.n
+        return max(self.best_of or self.n, self.n) if self.temperature > 0 or self.dynatemp_range > 0 else self.n
 
     @property
     def scores_prompt(self) -> bool:
@@ -113,6 +113,8 @@ class Choice(BaseModel):
     index: int
     text: str
     finish_reason: Literal["stop", "length"] | None
+    stop_reason: str | None
+    """The stop string that ended it."""
     logprobs: Logprobs | None
 
 
@@ -137,3 +139,31 @@ class CompletionResponse(BaseModel):
     system_fingerprint: str
     choices: list[Choice]
     usage: Usage
+
+
+class NativeResponse(BaseModel):
+    """llama.cpp's own object (``"oai_compat": false``)."""
+
+    model_config = ConfigDict(extra="allow")
+
+    index: int
+    content: str
+    tokens: list[int]
+    stop: bool
+    model: str
+    prompt: str
+    id_slot: int
+    tokens_predicted: int
+    tokens_evaluated: int
+    tokens_cached: int
+    generation_settings: dict[str, Any]
+    has_new_line: bool
+    truncated: bool
+    stop_type: Literal["eos", "word", "limit"]
+    stopping_word: str
+    timings: dict[str, float]
+    """Milliseconds, and tokens per second."""
+
+
+CompletionAnswer = CompletionResponse | NativeResponse | list[NativeResponse]
+"""A list where llama.cpp's format is asked for, and several completions."""
