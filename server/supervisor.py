@@ -97,7 +97,8 @@ class Supervisor:
             server.should_exit = True
             await serving
             if engine is not None:
-                engine.close()
+                # The model is not freed: a thread may still be tokenizing with it, and the process ends anyway.
+                engine.stop()
 
     def _load(self) -> asyncio.Future[Engine]:
         """Load the model in a thread that does not keep the process alive."""

@@ -18,7 +18,7 @@ from server.api.state import Served, ServedModel
 from server.api.templates import ChatRenderer
 from server.engine.prompt import Prompt
 from server.engine.run import Run
-from server.engine.sequence import Result
+from server.engine.sequence import Job, Result
 from server.formats.chat import answer, chunk, opening
 from server.formats.llama_cpp import timings
 from server.formats.openai import Envelope, ranked, usage
@@ -37,21 +37,28 @@ async def chat(body: ChatRequest, request: Request, served: ServedModel, rendere
     check_count(body.n, served)
     text = await renderer.render(body.template_messages(), **body.template_variables())
     check_size(text, served.engine.model, served.engine.context_size)
-    prompt = await asyncio.to_thread(read_text, text, served.engine.model)
+    writer, jobs = await asyncio.to_thread(_prepare, body, text, served)
+    if body.stream:
+        run = start(jobs, served, stream=True)
+        return EventStream(run, writer.stream(run))
+    found = await results(jobs, request, served)
+    content = await asyncio.to_thread(lambda: to_json(writer.whole(found)))
+    return Response(content, media_type="application/json")
+
+
+def _prepare(body: ChatRequest, text: str, served: Served) -> tuple[_Writer, list[Job]]:
+    prompt = read_text(text, served.engine.model)
     check_length(prompt, served.engine.context_size, generates=True)
+    wanted = [k for k in (body.alternatives, body.prompt_logprobs) if k is not None]
     jobs = make_jobs(
         body,
         [prompt],
         served,
         candidates=body.n,
         score_from=None if body.prompt_logprobs is None else 1,
-        top_k=max((k for k in (body.alternatives, body.prompt_logprobs) if k is not None), default=None),
+        top_k=max(wanted, default=None),
     )
-    writer = _Writer(body, served, prompt)
-    if body.stream:
-        run = start(jobs, served, stream=True)
-        return EventStream(run, writer.stream(run))
-    return Response(to_json(writer.whole(await results(jobs, request, served))), media_type="application/json")
+    return _Writer(body, served, prompt), jobs
 
 
 class _Writer:
@@ -81,9 +88,12 @@ class _Writer:
         extra = {"usage": None} if with_usage else {}
         envelope = self._envelope("chat.completion.chunk")
         found: dict[int, Result] = {}
-        for i in range(self._body.n):
-            yield envelope.wrap([opening(i)], **extra)
+        opened = False
         async for i, piece in grow(run, self._transcripts, self._served):
+            if not opened:  # not before there is something to say: what fails until then has a status of its own
+                opened = True
+                for j in range(self._body.n):
+                    yield envelope.wrap([opening(j)], **extra)
             more = self._prompt_logprobs(piece) if i == 0 and piece.prompt_text is not None else {}
             if piece.result is not None:
                 found[i] = piece.result

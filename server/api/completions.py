@@ -43,16 +43,20 @@ async def _answer(body: CompletionRequest, request: Request, served: Served) -> 
     check_model(body.model, served)
     body.check()
     check_count(body.n_prompts * body.candidates, served)
-    # In a thread: a long text takes its time, in which others are to be answered.
-    prompts = await asyncio.to_thread(read_prompts, body, served.engine.model, served.engine.context_size)
-    jobs = completion_jobs(body, prompts, served)
-    writer = _Writer(body, served, prompts)
+    # In threads: long texts, grammars and answers take their time, in which others are to be answered.
+    writer, jobs = await asyncio.to_thread(_prepare, body, served)
     if body.stream:
         run = start(jobs, served, stream=True)
         return EventStream(run, writer.stream(run, jobs), done=body.oai_compat)
     found = _best(body, await results(jobs, request, served))
-    answer = writer.whole(found) if body.oai_compat else writer.whole_native(found)
-    return Response(to_json(answer), media_type="application/json")
+    write = writer.whole if body.oai_compat else writer.whole_native
+    content = await asyncio.to_thread(lambda: to_json(write(found)))
+    return Response(content, media_type="application/json")
+
+
+def _prepare(body: CompletionRequest, served: Served) -> tuple[_Writer, list[Job]]:
+    prompts = read_prompts(body, served.engine.model, served.engine.context_size)
+    return _Writer(body, served, prompts), completion_jobs(body, prompts, served)
 
 
 def _best(body: CompletionRequest, found: list[Result]) -> list[Result]:

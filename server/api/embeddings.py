@@ -12,6 +12,7 @@ from pydantic_core import to_json
 
 from server.api.execution import engine_errors, while_connected
 from server.api.jobs import check_model
+from server.api.prompts import check_bytes
 from server.api.state import Served, ServedModel
 from server.engine.embedding import Embedder
 from server.engine.llama import Model
@@ -70,6 +71,8 @@ def _tokenize(body: EmbeddingRequest, model: Model, size: int) -> list[list[int]
     """Token ids as they are; texts with the special tokens that the model was trained to see around them."""
     found = []
     for text in body.inputs:
+        if isinstance(text, str):
+            check_bytes(text, "input")
         tokens = text if isinstance(text, list) else model.tokenize(text, add_special=True)
         wrong = next((token for token in tokens if token >= model.n_vocab), None)
         if wrong is not None:

@@ -32,7 +32,9 @@ def start(jobs: list[Job], served: Served, *, stream: bool) -> Run:
         Unavailable: the server is stopping.
     """
     if not served.engine.generates:
-        raise InvalidRequest("This model computes embeddings and nothing else; ask /v1/embeddings.")
+        raise InvalidRequest(
+            "This model has an encoder or only embeds, so it completes nothing here; try /v1/embeddings."
+        )
     with engine_errors():
         return served.engine.start(jobs, stream=stream)
 

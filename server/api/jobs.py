@@ -15,6 +15,9 @@ from server.protocol.errors import InvalidRequest, ModelNotFound, NotSupported
 from server.protocol.json_schema import unfollowed
 from server.protocol.sampling import SamplingFields
 
+MAX_ENTRIES = 8_000_000
+"""Log-probabilities in one answer, alternatives counted: about 100 MB of JSON."""
+
 
 def check_model(name: str | None, served: Served) -> None:
     """Raise :class:`ModelNotFound` for another model than the one served."""
@@ -87,7 +90,10 @@ def _read_grammar(request: SamplingFields, served: Served) -> str:
             "with --allow-grammars.",
             param=field,
         )
-    keyword = unfollowed(schema)
+    try:
+        keyword = unfollowed(schema)
+    except RecursionError:
+        raise InvalidRequest(f"'{field}' is nested too deeply.", param=field) from None
     if keyword is not None:
         raise NotSupported(
             f"'{field}' has a schema whose '{keyword:.50}' cannot be followed; leave it out.", param=field
@@ -132,7 +138,7 @@ def make_jobs(
         top_k: alternatives to each scored token; None: no log-probabilities.
     """
     sampling = read_sampling(request, served)
-    return [
+    jobs = [
         Job(
             prompt=prompt.tokens,
             max_tokens=max(0, min(request.limit, served.engine.context_size - len(prompt.tokens))),
@@ -145,3 +151,11 @@ def make_jobs(
         for prompt in prompts
         for j in range(candidates)
     ]
+    entries = sum(job.entries for job in jobs)
+    if entries > MAX_ENTRIES:
+        raise InvalidRequest(
+            f"The answer could have {entries:,} log-probabilities, and may have {MAX_ENTRIES:,}; ask for fewer "
+            "prompts, tokens or alternatives at once.",
+            param="logprobs",
+        )
+    return jobs

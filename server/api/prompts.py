@@ -9,6 +9,7 @@ from server.engine.prompt import Prompt
 from server.protocol.completions import CompletionRequest
 from server.protocol.errors import ContextTooLong, InvalidRequest
 
+MAX_TEXT_BYTES = 4 << 20
 WORTH_TRUNCATING = 64
 """Contexts that a text may fill, at least, before it is truncated on request."""
 
@@ -42,6 +43,12 @@ def check_length(prompt: Prompt, context_size: int, *, generates: bool) -> None:
         raise ContextTooLong(len(prompt.tokens), context_size)
 
 
+def check_bytes(text: str, param: str) -> None:
+    """Raise for a text that would take long to tokenize, where there is no context that it has to fit."""
+    if len(text.encode()) > MAX_TEXT_BYTES:
+        raise InvalidRequest(f"'{param}' has a text of more than {MAX_TEXT_BYTES >> 20} MiB.", param=param)
+
+
 def check_size(text: str, model: Model, context_size: int) -> None:
     """Raise for a text that cannot fit the context, without tokenizing it: 31 MiB of one letter took 43 seconds."""
     least = -(-len(text.encode()) // model.longest_piece)
@@ -72,6 +79,7 @@ def _read_infill(value: str | list[int], suffix: str, model: Model, *, add_bos: 
         raise InvalidRequest(
             "'suffix' is for models that were taught to fill in, and this one was not.", param="suffix"
         )
+    check_bytes(suffix, "suffix")
     before, after, middle = model.infill_tokens
     text = model.tokenize(value) if isinstance(value, str) else read_ids(value, model).tokens
     bos = _missing_bos(text, model) if add_bos and isinstance(value, str) else []

@@ -56,8 +56,12 @@ def _explain(problem: dict[str, Any]) -> InvalidRequest:
         return InvalidRequest("The request body is not valid JSON.")
     if problem["type"] == "value_error" and field is None:
         return InvalidRequest(f"{problem['ctx']['error']}.")
-    if field is None or problem["loc"][0] != "body":
-        return InvalidRequest("The request body must be a JSON object.")
+    if problem["loc"][0] != "body":
+        return InvalidRequest(f"'{field}' in the address: {str(problem['msg']).lower()}.", param=field)
+    if field is None:
+        return InvalidRequest(
+            "The request body must be a JSON object, sent with the header 'Content-Type: application/json'."
+        )
     if field == "prompt":
         return InvalidRequest(f"'prompt' {_PROMPT_FORMS}.", param="prompt")
     message = str(problem["msg"])

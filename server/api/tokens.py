@@ -12,6 +12,7 @@ from importlib.metadata import version
 from fastapi import APIRouter
 
 from server.api.jobs import check_model
+from server.api.prompts import check_bytes
 from server.api.state import ServedModel
 from server.api.templates import ChatRenderer
 from server.engine.llama import Model
@@ -40,6 +41,7 @@ async def tokenize(body: TokenizeRequest, served: ServedModel, renderer: ChatRen
         text = await renderer.render(body.template_messages(), **body.template_variables())
     else:
         text = next(text for text in (body.prompt, body.text, body.content) if text is not None)
+    check_bytes(text, "prompt")
     tokens, names = await asyncio.to_thread(_tokenize, text, body, served.engine.model)
     return TokenizeResponse(
         tokens=_with_pieces(tokens, served.engine.model) if body.with_pieces else tokens,

@@ -95,8 +95,8 @@ class Engine:
 
     @property
     def generates(self) -> bool:
-        """Whether there are completions: not of models that only embed."""
-        return self._context.remembers
+        """Whether there are completions: not of models that only embed, nor where a decoder waits for an encoder."""
+        return self._context.remembers and not self.model.has_encoder
 
     def start(self, jobs: list[Job], *, stream: bool = False) -> Run:
         """Begin the jobs of one request; to be used in an ``async with``.

@@ -96,7 +96,8 @@ class Model:
         self.n_ctx_train: int = c.llama_model_n_ctx_train(self.handle)
         self.n_embd: int = c.llama_model_n_embd_out(self.handle)
         """Numbers in an embedding."""
-        self.can_embed: bool = not (c.llama_model_has_encoder(self.handle) and c.llama_model_has_decoder(self.handle))
+        self.has_encoder: bool = c.llama_model_has_encoder(self.handle)
+        self.can_embed: bool = not (self.has_encoder and c.llama_model_has_decoder(self.handle))
         """Whether one pass gives the states of a text: not where a decoder waits for an encoder."""
         bos, eos, pad = (find(self.vocab) for find in (c.llama_vocab_bos, c.llama_vocab_eos, c.llama_vocab_pad))
         self.bos: int | None = bos if bos >= 0 else None

@@ -45,7 +45,7 @@ class Resident:
 class PrefixCache:
     """Slots of the KV cache, free or resident, and the search for common prefixes."""
 
-    def __init__(self, context: Context, slots: int, *, share: bool, kept: int) -> None:
+    def __init__(self, context: Context, slots: int, *, share: bool, kept: int, shares_scores: bool) -> None:
         """Hold up to ``slots`` sequences, finished ones with ``kept`` tokens in all, or the last one alone.
 
         More could be kept, but attention passes over every cell that is in use: with 8,192 cells of others a prompt of
@@ -53,6 +53,8 @@ class PrefixCache:
         """
         self._context = context
         self._kept = kept
+        self._shares_scores = shares_scores
+        """Whether what one prompt is scored for, another can read; else there is no use in waiting for it."""
         self._slots = slots
         self._free = list(range(slots))
         self._residents: list[Resident] = []
@@ -71,11 +73,15 @@ class PrefixCache:
                 if other.job.cache != sequence.job.cache:
                     continue
                 now = min(common_prefix(sequence.prompt, other.tokens[: other.computed]), limit)
-                later = min(common_prefix(sequence.prompt, other.prompt), _limit_after(sequence, limit, other))
+                later = min(common_prefix(sequence.prompt, other.prompt), self._limit_after(sequence, limit, other))
                 if other.in_prompt and later - max(now, best) >= WORTH_WAITING:
                     return None
                 if now > best:
                     best, donor = now, other.slot
+        self._tick += 1
+        for resident in self._residents:
+            if resident.slot == donor:
+                resident.used_at = self._tick
         slot = self._take_slot(keep=donor)
         if slot == donor:  # the last idle slot is the donor itself: cut it back instead of copying
             self._context.truncate(slot, best)
@@ -92,9 +98,15 @@ class PrefixCache:
             shared = min(common_prefix(sequence.prompt, resident.tokens), limit)
             if shared > best:
                 best, donor = shared, resident.slot
-                self._tick += 1
-                resident.used_at = self._tick
         return best, donor
+
+    def _limit_after(self, sequence: Sequence, limit: int, other: Sequence) -> int:
+        """What ``limit`` will be once ``other`` has computed its prompt, and its scores are known."""
+        mine, theirs = sequence.scores, other.scores
+        if mine is None or sequence.job.score_from is None or not self._shares_scores:
+            return limit
+        scored_too = theirs is not None and theirs.first <= mine.end and theirs.k >= mine.k
+        return len(sequence.prompt) - 1 if scored_too else limit
 
     def _take_slot(self, keep: int) -> int:
         if self._free:
@@ -147,12 +159,3 @@ class PrefixCache:
 
 def _begins_with(tokens: NDArray[np.int32], others: NDArray[np.int32]) -> bool:
     return len(others) <= len(tokens) and common_prefix(tokens, others) == len(others)
-
-
-def _limit_after(sequence: Sequence, limit: int, other: Sequence) -> int:
-    """What ``limit`` will be once ``other`` has computed its prompt, and its scores are known."""
-    mine, theirs = sequence.scores, other.scores
-    if mine is None or sequence.job.score_from is None:
-        return limit
-    scored_too = theirs is not None and theirs.first <= mine.end and theirs.k >= mine.k
-    return len(sequence.prompt) - 1 if scored_too else limit

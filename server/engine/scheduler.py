@@ -73,7 +73,9 @@ class Scheduler:
         self._slots = slots
         self._max_waiting = max_waiting
         self._meter = meter
-        self._cache = PrefixCache(context, 2 * slots, share=model.can_share_prefix, kept=prefix_cache)
+        self._cache = PrefixCache(
+            context, 2 * slots, share=model.can_share_prefix, kept=prefix_cache, shares_scores=score_cache > 0
+        )
         self._tree = ScoreTree(score_cache)
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._door = threading.Lock()

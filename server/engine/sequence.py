@@ -33,6 +33,14 @@ class Job:
     cache: str | None = ""
     """Prompts share what was computed with others of the same name here; None: with none."""
 
+    @property
+    def entries(self) -> int:
+        """Most log-probabilities that there can be to report."""
+        if self.top_k is None:
+            return 0
+        scored = 0 if self.score_from is None else max(len(self.prompt) - self.score_from, 0)
+        return (scored + self.max_tokens) * (self.top_k + 1)
+
 
 @dataclass(slots=True)
 class Timings:

@@ -131,10 +131,12 @@ class Transcript:
         """Characters at the end of the text that a stop string may begin with."""
         longest = 0
         for stop in self._stops:
-            for n in range(min(len(stop) - 1, len(self._text)), longest, -1):
-                if self._text.endswith(stop[:n]):
-                    longest = n
+            at = max(0, len(self._text) - len(stop) + 1)
+            while (at := self._text.find(stop[0], at)) >= 0:
+                if stop.startswith(self._text[at:]):
+                    longest = max(longest, len(self._text) - at)
                     break
+                at += 1
         return longest
 
     def _piece(self, end: int, scores: ScoreLog | None, result: Result | None) -> Piece | None:

@@ -5,6 +5,8 @@ Numbers that only have to fit the tensors are left to llama.cpp, which compares 
 
 from __future__ import annotations
 
+import math
+
 from server.gguf_check.reader import Header, Problem
 
 MAX_LAYERS = 512
@@ -46,7 +48,10 @@ def _check_experts(header: Header, architecture: str) -> None:
     experts = _number(header, f"{architecture}.expert_count", 0, MAX_EXPERTS)
     if architecture in _ONE_EXPERT_IS_NONE and experts <= 1:
         return
-    used = max((int(value) for value in header.numbers(f"{architecture}.expert_used_count")), default=0)
+    counts = header.numbers(f"{architecture}.expert_used_count")
+    if not all(math.isfinite(value) for value in counts):
+        raise Problem("gives its number of used experts as something that is no number")
+    used = max(map(int, counts), default=0)
     if used > experts or (experts and used < 1):
         raise Problem(f"uses {used} of {experts} experts")
     groups = _number(header, f"{architecture}.expert_group_count", 0, max(experts - 1, 0))

@@ -19,13 +19,18 @@ class ChatRequest(Conversation, SamplingFields):
         UNSUPPORTED
         | UNSUPPORTED_IN_CONVERSATIONS
         | {
+            "add_special_tokens": (True, False),
             "audio": (),
             "best_of": (1,),
             "echo": (False,),
             "function_call": ("none", "auto"),
+            "logprob_start_len": (-1, 0),
             "modalities": (["text"],),
+            "return_token_ids": (False,),
+            "return_tokens_as_token_ids": (False,),
             "suffix": ("",),
             "tool_choice": ("none", "auto"),
+            "truncate_prompt_tokens": (),
             "web_search_options": (),
         }
     )

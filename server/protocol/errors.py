@@ -48,7 +48,8 @@ class ApiError(Exception):
     """Seconds after which it is worth while to send the request again."""
 
     def __init__(self, message: str, *, param: str | None = None) -> None:
-        self.message = _bounded(message, MAX_MESSAGE)
+        # A request may quote half a surrogate pair, which cannot be written out again.
+        self.message = _bounded(message.encode(errors="replace").decode(), MAX_MESSAGE)
         super().__init__(self.message)
         self.param = None if param is None else _bounded(param, MAX_PARAM)
 

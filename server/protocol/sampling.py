@@ -53,6 +53,7 @@ UNSUPPORTED: dict[str, tuple[object, ...]] = {
     "dynamic_temperature": (),
     "grammar_lazy": (False,),
     "guided_choice": (),
+    "guided_grammar": (),
     "guided_json": (),
     "guided_regex": (),
     "id_slot": (-1,),

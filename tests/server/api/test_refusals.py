@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,7 @@ NOT_HONOURED: dict[str, Any] = {
     "dynamic_temperature": True,
     "grammar_lazy": True,
     "guided_choice": ["a", "b"],
+    "guided_grammar": 'root ::= "a"',
     "guided_json": {},
     "guided_regex": "a+",
     "id_slot": 3,
@@ -300,3 +302,20 @@ def test_a_text_that_cannot_fit_is_refused_before_it_is_tokenized(bundled_server
     error = error_of(bundled_server.post({"prompt": "a" * (20 << 20)}))
     assert (error["code"], error["param"]) == ("context_length_exceeded", "prompt")
     assert "at least" in error["message"]
+
+
+def test_an_answer_without_end_is_refused(bundled_server: ServerUnderTest) -> None:
+    prompts = [[5] * 1000] * 500
+    error = error_of(bundled_server.post({"prompt": prompts, "echo": True, "max_tokens": 0, "logprobs": 20}))
+    assert error["param"] == "logprobs"
+    assert "fewer prompts" in error["message"]
+
+
+def test_a_refusal_that_quotes_half_a_surrogate_pair_can_be_written(bundled_server: ServerUnderTest) -> None:
+    body = {"messages": [{"role": "user", "content": [{"type": "\ud800"}]}]}
+    answer = bundled_server.http.post("/v1/chat/completions", content=json.dumps(body).encode())
+    assert error_of(answer)["param"] == "messages"
+
+
+def test_a_query_is_refused_by_name(bundled_server: ServerUnderTest) -> None:
+    assert error_of(bundled_server.http.get("/slots?fail_on_no_slot=x"))["param"] == "fail_on_no_slot"

@@ -20,7 +20,7 @@ class Cache:
     def __init__(self, model: Model, context: Context, slots: int, *, share: bool = True, kept: int = 1 << 16) -> None:
         self.model = model
         self.context = context
-        self.cache = PrefixCache(context, slots, share=share, kept=kept)
+        self.cache = PrefixCache(context, slots, share=share, kept=kept, shares_scores=True)
         self.active: list[Sequence] = []
 
     def place(self, asked: Job) -> Sequence | None:
