@@ -311,9 +311,12 @@ def test_an_answer_without_end_is_refused(bundled_server: ServerUnderTest) -> No
     assert "fewer prompts" in error["message"]
 
 
+JSON = {"content-type": "application/json"}
+
+
 def test_a_refusal_that_quotes_half_a_surrogate_pair_can_be_written(bundled_server: ServerUnderTest) -> None:
     body = {"messages": [{"role": "user", "content": [{"type": "\ud800"}]}]}
-    answer = bundled_server.http.post("/v1/chat/completions", content=json.dumps(body).encode())
+    answer = bundled_server.http.post("/v1/chat/completions", content=json.dumps(body).encode(), headers=JSON)
     assert error_of(answer)["param"] == "messages"
 
 
