@@ -1,7 +1,8 @@
 """The one thread that owns the llama.cpp context: admit, build a batch, decode, read its rows, announce.
 
 All sequences of all requests are decoded together: single tokens of those that generate, then prompt chunks, up to
-``n_batch`` tokens a call. What other threads want done comes in through one queue: nobody ever waits on a lock.
+``n_batch`` tokens a call. What other threads want done comes in through one queue; the engine waits for nobody but an
+embedding that is being computed.
 """
 
 from __future__ import annotations
@@ -80,6 +81,8 @@ class Scheduler:
         self._inbox: queue.SimpleQueue[Callable[[], None]] = queue.SimpleQueue()
         self._door = threading.Lock()
         self._open = True
+        self._arriving = 0
+        """Jobs in the inbox."""
         self._running = True
         self._waiting: deque[Ticket] = deque()
         self._active: dict[Sequence, Ticket] = {}
@@ -95,15 +98,15 @@ class Scheduler:
             QueueFull: so many jobs would wait that the request is to be refused.
             ShuttingDown: the scheduler was closed.
         """
-        if self._inbox.qsize() + len(self._waiting) + len(jobs) > self._max_waiting:
-            raise QueueFull
         now = time.monotonic()
         tickets = [Ticket(Sequence(job, self._model, Timings(submitted=now)), notify) for job in jobs]
         with self._door:
             if not self._open:
                 raise ShuttingDown
-            for ticket in tickets:
-                self._inbox.put(partial(self._waiting.append, ticket))
+            if self._arriving + len(self._waiting) + len(jobs) > self._max_waiting:
+                raise QueueFull
+            self._arriving += len(jobs)
+            self._inbox.put(partial(self._take_in, tickets))
         return tickets
 
     def cancel(self, tickets: list[Ticket]) -> None:
@@ -158,6 +161,11 @@ class Scheduler:
 
     def _stop(self) -> None:
         self._running = False
+
+    def _take_in(self, tickets: list[Ticket]) -> None:
+        with self._door:
+            self._waiting.extend(tickets)
+            self._arriving -= len(tickets)
 
     def _tell(self, answer: Future[Snapshot]) -> None:
         if not answer.set_running_or_notify_cancel():  # who asked is gone
