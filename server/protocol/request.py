@@ -1,4 +1,4 @@
-"""What all request bodies have in common that are not a completion's."""
+"""What all request bodies have in common."""
 
 from __future__ import annotations
 
