@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import logging
 import os
 
 import numpy as np
@@ -17,6 +18,8 @@ from server.engine.scoring import Scorer
 from server.engine.sequence import Job
 from server.engine.snapshot import Snapshot
 from server.settings import Settings
+
+logger = logging.getLogger("server.engine")
 
 DEFAULT_CONTEXT = 4096
 """Most tokens a sequence gets unless ``--ctx-size`` says more: a model's own 131,072 would take many GiB of cache."""
@@ -45,6 +48,13 @@ class Engine:
             raise LlamaError(
                 f"{settings.model}: this model has positions for {self.model.n_ctx_train} tokens only; choose a "
                 f"--ctx-size of at most that."
+            )
+        if self.context_size > self.model.n_ctx_train:
+            logger.warning(
+                "the model was trained on %d tokens of context; with --ctx-size %d, what it says and scores beyond "
+                "is likely to be poor",
+                self.model.n_ctx_train,
+                self.context_size,
             )
         self.slots = settings.slots
         """Sequences decoded together."""

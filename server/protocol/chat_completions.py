@@ -53,7 +53,7 @@ class ChatRequest(Conversation, SamplingFields):
             raise NotSupported("'tools' are not supported: this server does not read tool calls.", param="tools")
         if self.top_logprobs is not None and not self.logprobs:
             raise InvalidRequest("'top_logprobs' needs 'logprobs': true.", param="top_logprobs")
-        if self.limit == 0:
+        if self.limit == 0 and self.prompt_logprobs is None:
             raise InvalidRequest("'max_tokens' is 0, so there is nothing to return.", param="max_tokens")
 
 

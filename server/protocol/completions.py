@@ -10,7 +10,7 @@ from typing import Annotated, Any, ClassVar, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from server.protocol.errors import InvalidRequest, NotSupported
-from server.protocol.sampling import UNLIMITED, SamplingFields, Text
+from server.protocol.sampling import UNLIMITED, UNSUPPORTED, SamplingFields, Text
 
 MAX_PROMPTS = 1024
 MAX_LOGPROBS = 20
@@ -20,6 +20,8 @@ TokenIds = list[Annotated[int, Field(ge=0)]]
 
 class CompletionRequest(SamplingFields):
     """A request whose every value is within its limits."""
+
+    unsupported = UNSUPPORTED | {"messages": ()}
 
     model: Text | None = None
     prompt: (

@@ -156,6 +156,13 @@ def test_the_prompt_can_be_scored_as_vllm_does(chat_server: ServerUnderTest) -> 
     assert [entry["logprob"] for entry in found] == pytest.approx((scored.logprobs.token_logprobs or [])[1:], abs=1e-3)
 
 
+def test_a_conversation_can_be_scored_alone(chat_server: ServerUnderTest) -> None:
+    body = {"messages": MESSAGES, "max_tokens": 0, "prompt_logprobs": 0}
+    answer = chat_server.http.post("/v1/chat/completions", json=body).json()
+    assert (answer["choices"][0]["message"]["content"], answer["usage"]["completion_tokens"]) == ("", 0)
+    assert len(answer["prompt_logprobs"]) == answer["usage"]["prompt_tokens"]
+
+
 def test_an_answer_takes_all_the_room_unless_told(chat_server: ServerUnderTest) -> None:
     answer = ask(chat_server, max_tokens=openai.NOT_GIVEN, max_completion_tokens=5, logit_bias={"2": -100})
     assert answer.usage is not None

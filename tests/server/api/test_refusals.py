@@ -320,5 +320,10 @@ def test_a_refusal_that_quotes_half_a_surrogate_pair_can_be_written(bundled_serv
     assert error_of(answer)["param"] == "messages"
 
 
+def test_messages_are_no_prompt(bundled_server: ServerUnderTest) -> None:
+    error = error_of(bundled_server.post({"messages": [{"role": "user", "content": "a"}]}))
+    assert (error["param"], error["code"]) == ("messages", "unsupported_parameter")
+
+
 def test_a_query_is_refused_by_name(bundled_server: ServerUnderTest) -> None:
     assert error_of(bundled_server.http.get("/slots?fail_on_no_slot=x"))["param"] == "fail_on_no_slot"
