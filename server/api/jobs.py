@@ -17,6 +17,8 @@ from server.protocol.sampling import SamplingFields
 
 MAX_ENTRIES = 8_000_000
 """Log-probabilities in one answer, alternatives counted: about 100 MB of JSON."""
+MIN_XTC_THRESHOLD = 1e-37
+"""Above 0, lest XTC counts tokens that cannot come (bans, top-n-sigma) among those that are likely enough."""
 
 
 def check_model(name: str | None, served: Served) -> None:
@@ -57,7 +59,7 @@ def read_sampling(request: SamplingFields, served: Served) -> Sampling:
         typical_p=request.typical_p,
         top_n_sigma=request.top_n_sigma,
         xtc_probability=request.xtc_probability,
-        xtc_threshold=request.xtc_threshold,
+        xtc_threshold=max(request.xtc_threshold, MIN_XTC_THRESHOLD),
         min_keep=request.min_keep,
         repeat_last_n=request.repeat_last_n,
         repeat_penalty=request.repeat_penalty,

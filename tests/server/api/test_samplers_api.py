@@ -191,6 +191,13 @@ def test_a_bias_bans_a_token(steady_server: ServerUnderTest) -> None:
         assert greedy[0] not in draw(steady_server, logit_bias=biases, temperature=0)[0]
 
 
+@pytest.mark.parametrize("fields", [{"logit_bias": [[5, False]]}, {"ignore_eos": True}, {"top_n_sigma": 1}], ids=str)
+def test_the_unlikeliest_token_is_one_that_can_come(steady_server: ServerUnderTest, fields: dict[str, Any]) -> None:
+    drawn = draw_with_seeds(steady_server, **fields, xtc_probability=1, xtc_threshold=0)
+    assert drawn == [drawn[0]] * 6
+    assert 5 not in drawn[0] or "logit_bias" not in fields
+
+
 def test_a_bias_does_not_show_in_log_probabilities(steady_server: ServerUnderTest) -> None:
     choice = ask(steady_server, BODY | {"logit_bias": {"77": 100}, "logprobs": 2, "temperature": 0})["choices"][0]
     for logprob, top in zip(*(choice["logprobs"][array] for array in ARRAYS[1:3]), strict=True):
