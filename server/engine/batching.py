@@ -8,7 +8,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from server.engine.llama import Batch
+from server.engine.context import Batch
 from server.engine.sequence import Sequence
 
 

@@ -14,7 +14,8 @@ import numpy as np
 from llama_cpp import llama_cpp as c
 from numpy.typing import NDArray
 
-from server.engine.llama import FLASH_ATTENTION, Batch, LlamaError, Model, decode
+from server.engine.context import FLASH_ATTENTION, Batch, decode
+from server.engine.llama import LlamaError, Model
 from server.engine.ticket import QueueFull, SequenceFailed, ShuttingDown
 
 POOLINGS = {"mean": c.LLAMA_POOLING_TYPE_MEAN, "cls": c.LLAMA_POOLING_TYPE_CLS, "last": c.LLAMA_POOLING_TYPE_LAST}

@@ -8,8 +8,9 @@ import os
 
 import numpy as np
 
+from server.engine.context import Context
 from server.engine.embedding import Embedder, own_pooling
-from server.engine.llama import Context, LlamaError, Model, uses_gpu
+from server.engine.llama import LlamaError, Model, uses_gpu
 from server.engine.meter import Meter
 from server.engine.row_reader import RowReader
 from server.engine.run import Run

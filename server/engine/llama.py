@@ -1,4 +1,4 @@
-"""llama.cpp's model, vocabulary and context as small typed objects.
+"""llama.cpp's model and vocabulary as small typed objects, its log and its errors.
 
 llama-cpp-python's high-level ``Llama`` is not used: its echo pairs token i with row i, it sorts the whole vocabulary in
 Python for each token, and it serves one request at a time.
@@ -13,11 +13,9 @@ import threading
 from collections.abc import Sequence
 from functools import cached_property
 from pathlib import Path
-from typing import Any, NamedTuple
 
 import llama_cpp
 import numpy as np
-from gguf.constants import GGMLQuantizationType
 from llama_cpp import llama_cpp as c
 from numpy.typing import NDArray
 
@@ -26,13 +24,6 @@ from server.engine.long_runs import survivable
 logger = logging.getLogger("llama.cpp")
 
 _CUTTING = c.LLAMA_TOKEN_ATTR_UNKNOWN | c.LLAMA_TOKEN_ATTR_CONTROL | c.LLAMA_TOKEN_ATTR_USER_DEFINED
-FLASH_ATTENTION = {"auto": -1, "off": 0, "on": 1}
-"""llama.cpp's numbers; ``auto`` is on wherever the device can.
-
-Without it, every token is multiplied with all cells of the cache, those of other sequences included: with 2,048 of
-theirs in it, prompts took 2.4 times as long and tokens of 8 sequences 1.7 times (125M parameters, 2 cores). It moves
-log-probabilities no more than what else is in the cache does without it.
-"""
 _LOG_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging.ERROR}  # enum ggml_log_level
 
 VERSION = f"llama-cpp-python-{llama_cpp.__version__}"
@@ -41,13 +32,14 @@ _NO_OVERFLOW = b"possible training context overflow"
 """llama.cpp warns of a cache larger than the model's context; ours is shared by sequences that each keep within it."""
 
 
-_complaints: list[str] = []
+MAX_COMPLAINTS = 100
+complaints: list[str] = []
 """llama.cpp's errors since the last call that may fail; the first says most, the rest follow from it."""
 
 
-def _reason() -> str:
+def reason() -> str:
     """Why the last call failed, in llama.cpp's words."""
-    return _complaints[0].removesuffix(".") if _complaints else "it does not say why"
+    return complaints[0].removesuffix(".") if complaints else "it does not say why"
 
 
 class LlamaError(Exception):
@@ -64,8 +56,8 @@ def _log(level: int, text: bytes, _user_data: object) -> None:
     if level in _LOG_LEVELS and _NO_OVERFLOW not in text:
         line = text.decode(errors="replace").rstrip()
         logger.log(_LOG_LEVELS[level], line)
-        if _LOG_LEVELS[level] == logging.ERROR:
-            _complaints.append(line)
+        if _LOG_LEVELS[level] == logging.ERROR and len(complaints) < MAX_COMPLAINTS:
+            complaints.append(line)
 
 
 c.llama_log_set(_log, ctypes.c_void_p(0))
@@ -83,10 +75,10 @@ class Model:
         c.llama_backend_init()
         params = c.llama_model_default_params()
         params.n_gpu_layers = gpu_layers
-        _complaints.clear()
+        complaints.clear()
         self.handle = c.llama_model_load_from_file(os.fsencode(path), params)
         if not self.handle:
-            raise LlamaError(f"{path}: llama.cpp cannot load this model ({_reason()}).")
+            raise LlamaError(f"{path}: llama.cpp cannot load this model ({reason()}).")
         self.turn = threading.Lock()
         """Held while a context decodes: ggml's threads wait for each other in busy loops, and two sets of them on the
         same cores keep each other from their work."""
@@ -217,139 +209,6 @@ class Model:
     def close(self) -> None:
         """Free the weights."""
         c.llama_model_free(self.handle)
-
-
-class Batch(NamedTuple):
-    """Tokens for one ``llama_decode``: four arrays of equal length."""
-
-    tokens: NDArray[np.int32]
-    positions: NDArray[np.int32]
-    sequences: NDArray[np.int32]
-    """The sequence that each token belongs to."""
-    flags: NDArray[np.int8]
-    """1 where the logits after the token are wanted."""
-
-
-def decode(context: Any, batch: Batch) -> None:
-    """``llama_decode``; the batch is within the context's limits.
-
-    Raises:
-        NoRoom: the cache is full; nothing was decoded.
-        LlamaError: any other failure; the context is not to be used again.
-    """
-    n = len(batch.tokens)
-    # `batch` and these two outlive the call: the C side holds bare pointers into them.
-    one_each = np.ones(n, dtype=np.int32)
-    sequence_addresses = batch.sequences.ctypes.data + batch.sequences.itemsize * np.arange(n, dtype=np.uintp)
-    int_pointer = ctypes.POINTER(ctypes.c_int32)
-    raw: Any = c.llama_batch()  # its type hints name arrays, where pointers are what ctypes takes
-    raw.n_tokens = n
-    raw.token = batch.tokens.ctypes.data_as(int_pointer)
-    raw.pos = batch.positions.ctypes.data_as(int_pointer)
-    raw.n_seq_id = one_each.ctypes.data_as(int_pointer)
-    raw.seq_id = sequence_addresses.ctypes.data_as(ctypes.POINTER(int_pointer))
-    raw.logits = batch.flags.ctypes.data_as(ctypes.POINTER(ctypes.c_int8))
-    status = c.llama_decode(context, raw)
-    if status == 1:
-        raise NoRoom("the KV cache has no room for this batch.")
-    if status != 0:
-        raise LlamaError(f"llama_decode failed with status {status}.")
-
-
-class Context:
-    """A KV cache over a model. Used by one thread only; ``decode`` releases the GIL."""
-
-    def __init__(
-        self,
-        model: Model,
-        *,
-        cells: int,
-        sequences: int,
-        batch_size: int,
-        rows: int,
-        threads: int,
-        cache_type_k: str,
-        cache_type_v: str,
-        flash_attention: str,
-    ) -> None:
-        """Allocate ``cells`` tokens of KV cache, shared by up to ``sequences`` sequences.
-
-        ``batch_size`` tokens are decoded together at most, of which ``rows`` may want logits: llama.cpp keeps two
-        arrays of [rows, n_vocab], 600 MB at 512 rows of a vocabulary of 152,000.
-
-        Raises:
-            LlamaError: llama.cpp could not; mostly for want of memory.
-        """
-        params = c.llama_context_default_params()
-        params.n_ctx = cells
-        params.n_batch = params.n_ubatch = batch_size
-        params.n_outputs_max = max(rows, sequences)  # below n_seq_max llama.cpp aborts the process
-        params.n_seq_max = sequences
-        params.kv_unified = True  # copying a prefix between sequences is then free
-        params.n_threads = params.n_threads_batch = threads
-        params.type_k, params.type_v = (GGMLQuantizationType[name.upper()] for name in (cache_type_k, cache_type_v))
-        params.flash_attn_type = FLASH_ATTENTION[flash_attention]
-        params.no_perf = True
-        _complaints.clear()
-        self._ctx = c.llama_init_from_model(model.handle, params)
-        if not self._ctx:
-            raise LlamaError(
-                f"llama.cpp cannot make a cache of {cells} tokens in {cache_type_k} and {cache_type_v} ({_reason()})."
-            )
-        self._memory = c.llama_get_memory(self._ctx)
-        self.remembers = bool(self._memory)
-        """Whether there is a cache at all: not where every token sees those after it, as in models that only embed."""
-        self._turn = model.turn
-        self.batch_size = batch_size
-        self.rows = rows
-        self._rows: NDArray[np.float32] | None = None
-        self.cells: int = c.llama_n_ctx(self._ctx)
-        self.n_vocab = model.n_vocab
-
-    def decode(self, batch: Batch) -> NDArray[np.float32]:
-        """Run the model over a batch.
-
-        Returns:
-            Logits ``[rows, n_vocab]`` of the tokens that want them, in batch order; the next call overwrites them.
-
-        Raises:
-            NoRoom: the cache is full; nothing was decoded.
-            LlamaError: any other failure; the context is not to be used again.
-        """
-        n = len(batch.tokens)
-        if not 0 < n <= self.batch_size:  # beyond n_batch llama.cpp aborts the process
-            raise ValueError(f"a batch of {n} tokens, not 1 to {self.batch_size}")
-        rows = int(batch.flags.sum())
-        if rows > self.rows:  # beyond n_outputs_max likewise
-            raise ValueError(f"a batch with {rows} rows, not at most {self.rows}")
-        with self._turn:
-            decode(self._ctx, batch)
-        if rows == 0:
-            return np.empty((0, self.n_vocab), dtype=np.float32)
-        return self._logits()[:rows]
-
-    def _logits(self) -> NDArray[np.float32]:
-        """All rows there is room for. llama.cpp seldom moves them, and an array of a pointer takes 30 µs to make."""
-        pointer = c.llama_get_logits(self._ctx)
-        if self._rows is None or self._rows.ctypes.data != ctypes.cast(pointer, ctypes.c_void_p).value:
-            self._rows = np.ctypeslib.as_array(pointer, shape=(self.rows, self.n_vocab))
-        return self._rows
-
-    def copy(self, source: int, target: int, length: int) -> None:
-        """Let ``target`` (empty) begin with the first ``length`` tokens of ``source``; no memory is used."""
-        c.llama_memory_seq_cp(self._memory, source, target, 0, length)
-
-    def truncate(self, sequence: int, length: int) -> bool:
-        """Forget a sequence from position ``length`` on; False if this kind of memory cannot."""
-        return bool(c.llama_memory_seq_rm(self._memory, sequence, length, -1))
-
-    def clear(self) -> None:
-        """Forget all sequences, and overwrite their keys and values."""
-        c.llama_memory_clear(self._memory, True)
-
-    def close(self) -> None:
-        """Free the cache."""
-        c.llama_free(self._ctx)
 
 
 def uses_gpu(gpu_layers: int) -> bool:

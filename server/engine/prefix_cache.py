@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from server.engine.llama import Context
+from server.engine.context import Context
 from server.engine.score_tree import common_prefix
 from server.engine.sequence import Sequence
 

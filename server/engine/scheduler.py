@@ -22,8 +22,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.engine.batching import plan, to_batch
+from server.engine.context import Batch, Context
 from server.engine.grammar import BadGrammar
-from server.engine.llama import Batch, Context, LlamaError, Model, NoRoom
+from server.engine.llama import LlamaError, Model, NoRoom
 from server.engine.meter import Meter
 from server.engine.prefix_cache import PrefixCache
 from server.engine.row_reader import RowReader

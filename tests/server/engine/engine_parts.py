@@ -11,7 +11,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from server.engine.llama import Context, Model
+from server.engine.context import Context
+from server.engine.llama import Model
 from server.engine.meter import Meter
 from server.engine.row_reader import RowReader
 from server.engine.sampling import Sampling

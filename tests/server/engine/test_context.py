@@ -8,7 +8,8 @@ import pytest
 from engine_parts import TOLERANCE, make_context, prompts
 from numpy.typing import NDArray
 
-from server.engine.llama import Batch, Context, LlamaError, Model, NoRoom
+from server.engine.context import Batch, Context
+from server.engine.llama import LlamaError, Model, NoRoom
 
 if TYPE_CHECKING:
     from tests.server.conftest import RawLlama

@@ -9,7 +9,8 @@ from engine_parts import job, make_context
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from server.engine.llama import Batch, Context, Model
+from server.engine.context import Batch, Context
+from server.engine.llama import Model
 from server.engine.prefix_cache import WORTH_WAITING, PrefixCache
 from server.engine.sequence import Job, Sequence
 

@@ -19,7 +19,8 @@ from typing import Any
 import numpy as np
 from gguf_mutations import damage
 
-from server.engine.llama import Batch, Context, LlamaError, Model
+from server.engine.context import Batch, Context
+from server.engine.llama import LlamaError, Model
 from server.gguf_check import BadGguf, check_gguf
 
 SECONDS = 30
