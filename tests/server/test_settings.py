@@ -43,7 +43,13 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
         **{"ctx_size": 64, "cache_size": 128, "slots": 3, "batch_size": 16, "threads": 2, "gpu_layers": 7},
         **{"cache_type_k": "q8_0", "cache_type_v": "f32", "flash_attention": "on", "max_waiting": 9},
         **{"log_level": "debug", "chat_template": Path(__file__), "pooling": "cls"},
-        **{"score_cache_mib": 5, "request_timeout": 1.5, "allow_grammars": True, "drain_seconds": 0.5},
+        **{
+            "score_cache_mib": 5,
+            "prefix_cache_size": 300,
+            "request_timeout": 1.5,
+            "allow_grammars": True,
+            "drain_seconds": 0.5,
+        },
         **{"max_body_mib": 2, "allowed_hosts": ("a.example", "b.example"), "api_key_file": Path(__file__)},
         "api_key": ("one", "two"),
     }
@@ -99,6 +105,7 @@ def test_a_file_without_keys_is_refused(content: bytes, said: str, tmp_path: Pat
         ("drain_seconds", -1),
         ("request_timeout", 0),
         ("score_cache_mib", -1),
+        ("prefix_cache_size", -1),
         ("api_key_file", "nowhere"),
         ("cache_type_k", "q8_1"),
         ("cache_type_v", "F16"),
