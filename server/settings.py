@@ -112,6 +112,11 @@ class Settings(BaseSettings):
         return path
 
     @property
+    def model_id(self) -> str:
+        """The name that clients use."""
+        return self.alias or self.model.stem
+
+    @property
     def key_digests(self) -> tuple[str, ...]:
         """SHA-256 of all API keys, in hexadecimal; none if none is needed."""
         return self.api_key + (() if self.api_key_file is None else tuple(map(_digest, _keys_in(self.api_key_file))))

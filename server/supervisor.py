@@ -114,7 +114,7 @@ class Supervisor:
         return asyncio.wrap_future(loaded)
 
     def _open(self, engine: Engine) -> None:
-        model_id = self._settings.alias or self._settings.model.stem
+        model_id = self._settings.model_id
         self._lifecycle.open(Served(engine, model_id, int(time.time()), VERSION))
         print(f"serving {model_id} at {url(self._listener)}", flush=True)
 

@@ -83,11 +83,8 @@ class _Writer:
 
     async def stream(self, run: Run) -> AsyncIterator[dict[str, Any]]:
         """Its chunks, and the usage at the end if it was asked for."""
-        options = self._body.stream_options
-        with_usage = options is not None and options.include_usage
-        extra = {"usage": None} if with_usage else {}
+        extra = {"usage": None} if self._body.streams_usage else {}
         envelope = self._envelope("chat.completion.chunk")
-        found: dict[int, Result] = {}
         opened = False
         async for i, piece in grow(run, self._transcripts, self._served):
             if not opened:  # not before there is something to say: what fails until then has a status of its own
@@ -96,11 +93,10 @@ class _Writer:
                     yield envelope.wrap([opening(j)], **extra)
             more = self._prompt_logprobs(piece) if i == 0 and piece.prompt_text is not None else {}
             if piece.result is not None:
-                found[i] = piece.result
                 more |= {"timings": timings(piece.result)}
             yield envelope.wrap([chunk(i, self._body, self._model, piece)], **extra, **more)
-        if with_usage:
-            yield envelope.wrap([], usage=self._usage([found[i] for i in range(self._body.n)]))
+        if self._body.streams_usage:
+            yield envelope.wrap([], usage=self._usage(await run.results()))
 
     def _prompt_logprobs(self, piece: Piece) -> dict[str, Any]:
         """vLLM's field: in a chat it stands at the top, since all choices have one prompt."""

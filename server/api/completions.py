@@ -103,21 +103,16 @@ class _Writer:
 
     async def stream(self, run: Run, jobs: list[Job]) -> AsyncIterator[dict[str, Any]]:
         """The chunks of all completions as they grow, and the usage at the end if it was asked for."""
-        options = self._body.stream_options
-        with_usage = options is not None and options.include_usage
-        found: dict[int, Result] = {}
-        extra = {"usage": None} if with_usage else {}
+        extra = {"usage": None} if self._body.streams_usage else {}
         async for i, piece in grow(run, self._transcripts, self._served):
-            if piece.result is not None:
-                found[i] = piece.result
             if not self._body.oai_compat:
                 yield self._native(i, jobs[i], piece)
                 continue
             one = choice(i, self._body, self._served.engine.model, piece)
             more = self._extensions(i, jobs[i], piece) if piece.result else {}
             yield self._envelope.wrap([more | one], **extra)
-        if with_usage and self._body.oai_compat:
-            yield self._envelope.wrap([], usage=self._usage([found[i] for i in range(len(jobs))]))
+        if self._body.streams_usage and self._body.oai_compat:
+            yield self._envelope.wrap([], usage=self._usage(await run.results()))
 
     def _extensions(self, i: int, job: Job, piece: Piece) -> dict[str, Any]:
         assert piece.result is not None

@@ -12,7 +12,7 @@ from pydantic_core import to_json
 
 from server.api.execution import engine_errors, while_connected
 from server.api.jobs import check_model
-from server.api.prompts import check_bytes
+from server.api.prompts import check_bytes, check_ids
 from server.api.state import Served, ServedModel
 from server.engine.embedding import Embedder
 from server.engine.llama import Model
@@ -74,11 +74,7 @@ def _tokenize(body: EmbeddingRequest, model: Model, size: int) -> list[list[int]
         if isinstance(text, str):
             check_bytes(text, "input")
         tokens = text if isinstance(text, list) else model.tokenize(text, add_special=True)
-        wrong = next((token for token in tokens if token >= model.n_vocab), None)
-        if wrong is not None:
-            raise InvalidRequest(
-                f"'input' has token id {wrong}, but this model's ids end at {model.n_vocab - 1}.", param="input"
-            )
+        check_ids(tokens, model, "input")
         if not tokens:
             raise InvalidRequest("'input' has a text without a single token.", param="input")
         if len(tokens) > size:

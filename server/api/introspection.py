@@ -12,7 +12,6 @@ from server.api.state import Served, ServedModel
 from server.engine.sampling import NEUTRAL
 from server.engine.sequence import Job
 from server.engine.snapshot import Occupant, Snapshot
-from server.engine.text import token_name
 from server.formats.llama_cpp import settings_in_effect
 from server.protocol.completions import CompletionRequest
 from server.protocol.errors import Unavailable
@@ -43,8 +42,8 @@ async def props(served: ServedModel) -> dict[str, Any]:
         "model_alias": served.id,
         "model_path": served.settings.model.name,  # where it lies is the operator's business
         "modalities": {"vision": False, "audio": False},
-        "bos_token": None if model.bos is None else token_name(model.piece(model.bos)),
-        "eos_token": None if model.eos is None else token_name(model.piece(model.eos)),
+        "bos_token": model.name(model.bos),
+        "eos_token": model.name(model.eos),
         "build_info": served.fingerprint,
     }
 

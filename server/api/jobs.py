@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import secrets
-from dataclasses import replace
+from dataclasses import fields, replace
+from typing import Any
 
+from server.api.prompts import check_ids
 from server.api.state import Served
 from server.engine.grammar import BadGrammar, read_grammar
 from server.engine.prompt import Prompt
@@ -43,42 +45,20 @@ def read_sampling(request: SamplingFields, served: Served) -> Sampling:
         InvalidRequest: token ids out of range, or a grammar that llama.cpp does not understand.
         NotSupported: a grammar, where the operator has not allowed them.
     """
-    model = served.engine.model
-    wrong = next((token for token in request.logit_bias if token >= model.n_vocab), None)
-    if wrong is not None:
-        raise InvalidRequest(
-            f"'logit_bias' has token id {wrong}, but this model's ids end at {model.n_vocab - 1}.", param="logit_bias"
-        )
-    return Sampling(
-        temperature=request.temperature,
-        dynatemp_range=request.dynatemp_range,
-        dynatemp_exponent=request.dynatemp_exponent,
-        top_k=max(request.top_k, 0),
-        top_p=request.top_p,
-        min_p=request.min_p,
-        typical_p=request.typical_p,
-        top_n_sigma=request.top_n_sigma,
-        xtc_probability=request.xtc_probability,
-        xtc_threshold=max(request.xtc_threshold, MIN_XTC_THRESHOLD),
-        min_keep=request.min_keep,
-        repeat_last_n=request.repeat_last_n,
-        repeat_penalty=request.repeat_penalty,
-        presence_penalty=request.presence_penalty,
-        frequency_penalty=request.frequency_penalty,
-        dry_multiplier=request.dry_multiplier,
-        dry_base=request.dry_base,
-        dry_allowed_length=request.dry_allowed_length,
-        dry_penalty_last_n=request.dry_penalty_last_n,
-        dry_sequence_breakers=tuple(request.dry_sequence_breakers),
-        mirostat=request.mirostat,
-        mirostat_tau=request.mirostat_tau,
-        mirostat_eta=request.mirostat_eta,
-        logit_bias=tuple(request.logit_bias.items()),
-        ignore_eos=request.ignore_eos,
-        min_tokens=request.min_tokens,
-        grammar=_read_grammar(request, served),
-        seed=request.seed if request.seed is not None else secrets.randbits(31),
-    )
+    check_ids(request.logit_bias, served.engine.model, "logit_bias")
+    written_otherwise: dict[str, Any] = {
+        "top_k": max(request.top_k, 0),
+        "xtc_threshold": max(request.xtc_threshold, MIN_XTC_THRESHOLD),
+        "dry_sequence_breakers": tuple(request.dry_sequence_breakers),
+        "logit_bias": tuple(request.logit_bias.items()),
+        "grammar": _read_grammar(request, served),
+        "seed": request.seed if request.seed is not None else secrets.randbits(31),
+    }
+    # All others are the request's own fields, by the same names.
+    same = {
+        field.name: getattr(request, field.name) for field in fields(Sampling) if field.name not in written_otherwise
+    }
+    return Sampling(**same, **written_otherwise)
 
 
 def _read_grammar(request: SamplingFields, served: Served) -> str:

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
+from server.api.jobs import check_model
 from server.api.state import Served, ServedModel
-from server.protocol.errors import ModelNotFound
 from server.protocol.models import ModelCard, ModelList
 
 router = APIRouter()
@@ -26,8 +26,5 @@ async def list_models(served: ServedModel) -> ModelList:
 @router.get("/v1/models/{model_id:path}")
 async def get_model(model_id: str, served: ServedModel) -> ModelCard:
     """One model by id."""
-    if model_id != served.id:
-        raise ModelNotFound(
-            f"The model '{model_id}' is not served here; this server serves '{served.id}'.", param="model"
-        )
+    check_model(model_id, served)
     return _card(served)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from server.engine.llama import Model
 from server.engine.prompt import Prompt
@@ -41,6 +41,15 @@ def check_length(prompt: Prompt, context_size: int, *, generates: bool) -> None:
     """
     if len(prompt.tokens) > context_size - generates:
         raise ContextTooLong(len(prompt.tokens), context_size)
+
+
+def check_ids(ids: Iterable[int], model: Model, param: str) -> None:
+    """Raise for a token id that is none of the model's."""
+    wrong = next((token for token in ids if token >= model.n_vocab), None)
+    if wrong is not None:
+        raise InvalidRequest(
+            f"'{param}' has token id {wrong}, but this model's ids end at {model.n_vocab - 1}.", param=param
+        )
 
 
 def check_bytes(text: str, param: str) -> None:
@@ -82,24 +91,20 @@ def _read_infill(value: str | list[int], suffix: str, model: Model, *, add_bos: 
     check_bytes(suffix, "suffix")
     before, after, middle = model.infill_tokens
     text = model.tokenize(value) if isinstance(value, str) else read_ids(value, model).tokens
-    bos = _missing_bos(text, model) if add_bos and isinstance(value, str) else []
+    bos = missing_bos(text, model) if add_bos and isinstance(value, str) else []
     return Prompt((*bos, before, *text, after, *model.tokenize(suffix), middle), hidden=len(bos))
 
 
 def read_ids(ids: list[int], model: Model) -> Prompt:
     """Token ids are taken as they are: nothing is added, nothing is dropped."""
-    wrong = next((token for token in ids if token >= model.n_vocab), None)
-    if wrong is not None:
-        raise InvalidRequest(
-            f"'prompt' has token id {wrong}, but this model's ids end at {model.n_vocab - 1}.", param="prompt"
-        )
+    check_ids(ids, model, "prompt")
     return Prompt(tuple(ids), hidden=0)
 
 
 def read_text(text: str, model: Model, *, add_bos: bool = True) -> Prompt:
     """Special tokens in the text are parsed; BOS goes before it where the model's metadata says so, never twice."""
     tokens = model.tokenize(text)
-    bos = _missing_bos(tokens, model) if add_bos else []
+    bos = missing_bos(tokens, model) if add_bos else []
     tokens, hidden = bos + tokens, len(bos)
     if not tokens:
         start = model.bos if model.bos is not None else model.eos
@@ -111,7 +116,7 @@ def read_text(text: str, model: Model, *, add_bos: bool = True) -> Prompt:
     return Prompt(tuple(tokens), hidden, _added_spaces(tokens[hidden:], text, model))
 
 
-def _missing_bos(tokens: Sequence[int], model: Model) -> list[int]:
+def missing_bos(tokens: Sequence[int], model: Model) -> list[int]:
     """BOS, where the model's metadata asks for it and the tokens do not begin with it."""
     if not model.adds_bos or (tokens and tokens[0] == model.bos):
         return []

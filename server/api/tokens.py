@@ -12,12 +12,11 @@ from importlib.metadata import version
 from fastapi import APIRouter
 
 from server.api.jobs import check_model
-from server.api.prompts import check_bytes
+from server.api.prompts import check_bytes, check_ids, missing_bos
 from server.api.state import ServedModel
 from server.api.templates import ChatRenderer
 from server.engine.llama import Model
 from server.engine.text import token_name
-from server.protocol.errors import InvalidRequest
 from server.protocol.tokens import (
     DetokenizeRequest,
     DetokenizeResponse,
@@ -55,9 +54,8 @@ async def tokenize(body: TokenizeRequest, served: ServedModel, renderer: ChatRen
 def _tokenize(text: str, body: TokenizeRequest, model: Model) -> tuple[list[int], list[str] | None]:
     """Token ids, and their names if they are wanted."""
     tokens = model.tokenize(text, parse_special=body.parse_special or body.content is None)
-    if body.wants_special and model.adds_bos and tokens[:1] != [model.bos]:
-        assert model.bos is not None
-        tokens.insert(0, model.bos)
+    if body.wants_special:
+        tokens = missing_bos(tokens, model) + tokens
     if body.truncation:
         tokens = tokens[: body.max_length]
     return tokens, [token_name(model.piece(token)) for token in tokens] if body.return_token_strs else None
@@ -82,11 +80,7 @@ async def detokenize(body: DetokenizeRequest, served: ServedModel) -> Detokenize
     check_model(body.model, served)
     body.check()
     model = served.engine.model
-    wrong = next((token for token in body.tokens if token >= model.n_vocab), None)
-    if wrong is not None:
-        raise InvalidRequest(
-            f"'tokens' has token id {wrong}, but this model's ids end at {model.n_vocab - 1}.", param="tokens"
-        )
+    check_ids(body.tokens, model, "tokens")
     text = (await asyncio.to_thread(model.detokenize, body.tokens)).decode(errors="replace")
     return DetokenizeResponse(prompt=text, content=text, text=text, request_time=time.perf_counter() - begin)
 

@@ -77,7 +77,7 @@ class Engine:
         scorer.score(np.zeros((1, self.model.n_vocab), np.float32), np.zeros(1, np.intp), np.zeros(1, np.int32), 1)
         self.max_waiting = settings.max_waiting
         """Most completions that one request may ask for."""
-        self.meter = Meter(settings.alias or settings.model.stem)
+        self.meter = Meter(settings.model_id)
         self._scheduler = Scheduler(
             self.model,
             self._context,

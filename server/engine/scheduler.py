@@ -234,7 +234,6 @@ class Scheduler:
         try:
             sequence.begin(place.slot, place.start)
         except BadGrammar:
-            sequence.slot = place.slot
             self._fail(sequence, SequenceFailed("llama.cpp does not understand the grammar"))
         return True
 

@@ -9,6 +9,11 @@ from pydantic import BaseModel, ConfigDict, model_validator
 from server.protocol.errors import NotSupported
 
 
+def without_nulls(data: dict[str, Any]) -> dict[str, Any]:
+    """The fields that say something."""
+    return {key: value for key, value in data.items() if value is not None}
+
+
 class RequestBody(BaseModel):
     """A JSON object: ``null`` means absent, unknown fields are ignored, known ones that cannot be honoured refused."""
 
@@ -20,7 +25,7 @@ class RequestBody(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _null_is_absent(cls, data: Any) -> Any:
-        return {key: value for key, value in data.items() if value is not None} if isinstance(data, dict) else data
+        return without_nulls(data) if isinstance(data, dict) else data
 
     def check(self) -> None:
         """Raise :class:`ApiError` for what the types of the fields cannot say."""

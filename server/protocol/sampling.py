@@ -13,7 +13,7 @@ from typing import Annotated, Any, ClassVar
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
 from server.protocol.errors import InvalidRequest
-from server.protocol.request import RequestBody
+from server.protocol.request import RequestBody, without_nulls
 
 MAX_STOPS = 16
 """OpenAI allows 4; evaluation clients send more, and refusing them would only lose answers."""
@@ -153,7 +153,7 @@ class SamplingFields(RequestBody):
     def _one_name_a_field(cls, data: Any) -> Any:
         if not isinstance(data, dict):
             raise ValueError("The request body must be a JSON object")
-        present = {key: value for key, value in data.items() if value is not None}
+        present = without_nulls(data)
         if present.get("n_predict") == -1:
             present["n_predict"] = UNLIMITED
         if present.get("n_probs") is not False and present.get("n_probs") == 0:  # llama.cpp's default, and "none"
@@ -206,6 +206,11 @@ class SamplingFields(RequestBody):
             "dry_multiplier": self.dry_multiplier > 0,
         }
         return next((name for name, is_used in used.items() if is_used), None)
+
+    @property
+    def streams_usage(self) -> bool:
+        """Whether a stream ends with a chunk that counts the tokens."""
+        return self.stream_options is not None and self.stream_options.include_usage
 
     @property
     def limit(self) -> int:

@@ -1,16 +1,19 @@
-"""llama.cpp without the server: what its log-probabilities are measured against."""
+"""llama.cpp without the server, which its log-probabilities are measured against; and servers of a test's own."""
 
 from __future__ import annotations
 
 import ctypes
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import llama_cpp
 import numpy as np
 import pytest
 from numpy.typing import NDArray
+
+if TYPE_CHECKING:
+    from tests.conftest import ServerUnderTest
 
 
 @llama_cpp.llama_log_callback
@@ -95,3 +98,17 @@ def raw_llama() -> Iterator[Callable[..., RawLlama]]:
     yield get
     for raw in made.values():
         raw.close()
+
+
+@pytest.fixture
+def start_on(tmp_path: Path, server_type: type[ServerUnderTest]) -> Iterator[Callable[..., ServerUnderTest]]:
+    """Starts servers of a test's own, for a model and options; they have stopped when the test ends."""
+    started: list[ServerUnderTest] = []
+
+    def get(model: Path, *options: str) -> ServerUnderTest:
+        started.append(server_type(model, tmp_path / f"{len(started)}.log", *options))
+        return started[-1]
+
+    yield get
+    for server in started:
+        server.stop()

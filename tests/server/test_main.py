@@ -5,7 +5,8 @@ import signal
 import socket
 import subprocess
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -122,17 +123,9 @@ def test_a_taken_port_is_refused(no_bos: Path) -> None:
 
 
 @pytest.fixture
-def start(no_bos: Path, tmp_path: Path, server_type: type[ServerUnderTest]) -> Iterator[Callable[..., ServerUnderTest]]:
+def start(start_on: Callable[..., ServerUnderTest], no_bos: Path) -> Callable[..., ServerUnderTest]:
     """Starts a server of this test's own."""
-    started: list[ServerUnderTest] = []
-
-    def get(*options: str) -> ServerUnderTest:
-        started.append(server_type(no_bos, tmp_path / f"{len(started)}.log", *options))
-        return started[-1]
-
-    yield get
-    for server in started:
-        server.stop()
+    return partial(start_on, no_bos)
 
 
 def test_the_address_is_printed(start: Callable[..., ServerUnderTest]) -> None:

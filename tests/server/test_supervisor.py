@@ -10,6 +10,7 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -116,19 +117,9 @@ def test_a_model_that_cannot_be_loaded_ends_it(begin: Callable[..., Starting], t
 
 
 @pytest.fixture
-def start(
-    bundled: Path, tmp_path: Path, server_type: type[ServerUnderTest]
-) -> Iterator[Callable[..., ServerUnderTest]]:
+def start(start_on: Callable[..., ServerUnderTest], bundled: Path) -> Callable[..., ServerUnderTest]:
     """Starts a server of this test's own."""
-    started: list[ServerUnderTest] = []
-
-    def get(*options: str) -> ServerUnderTest:
-        started.append(server_type(bundled, tmp_path / f"{len(started)}.log", *options))
-        return started[-1]
-
-    yield get
-    for server in started:
-        server.stop()
+    return partial(start_on, bundled)
 
 
 def running(server: ServerUnderTest) -> float:
