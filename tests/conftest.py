@@ -87,6 +87,25 @@ def write_random_llama(
     return path
 
 
+def split_model(source: Path, folder: Path, tensors_a_part: int, stem: str = "split") -> list[Path]:
+    """Write a GGUF again as several, in the way of llama-gguf-split: all metadata are in the first."""
+    reader = gguf.GGUFReader(source)
+    folder.mkdir(parents=True, exist_ok=True)
+    writer = gguf.GGUFWriter(folder / f"{stem}.gguf", "llama", split_max_tensors=tensors_a_part)
+    for name, field in reader.fields.items():
+        if not name.startswith("GGUF.") and name != "general.architecture":
+            writer.add_key_value(
+                name, field.contents(), field.types[0], field.types[-1] if len(field.types) > 1 else None
+            )
+    for tensor in reader.tensors:
+        writer.add_tensor(tensor.name, tensor.data, raw_dtype=tensor.tensor_type)
+    writer.write_header_to_file()
+    writer.write_kv_data_to_file()
+    writer.write_tensors_to_file()
+    writer.close()
+    return sorted(folder.glob(f"{stem}-*-of-*.gguf"))
+
+
 class Specials(NamedTuple):
     """Texts that stand for special tokens."""
 
@@ -171,6 +190,12 @@ def specials(bundled: Path) -> Specials:
 def make_llama() -> Callable[..., Path]:
     """:func:`write_random_llama`."""
     return write_random_llama
+
+
+@pytest.fixture(scope="session")
+def split_gguf() -> Callable[..., list[Path]]:
+    """:func:`split_model`."""
+    return split_model
 
 
 @pytest.fixture(scope="session")

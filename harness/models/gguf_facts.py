@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import math
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -18,6 +19,7 @@ from gguf.constants import GGUFValueType, Keys
 from harness.errors import UserError
 from harness.models.ggml_types import block_size
 from harness.models.gguf_reader import CutShort, Reader
+from harness.models.gguf_splits import check_parts, number, part_paths
 
 _FILE_TYPE_NAMES = {kind.value: kind.name.removeprefix("ALL_").removeprefix("MOSTLY_") for kind in LlamaFileType}
 
@@ -40,14 +42,25 @@ class Tensor:
 
 
 @dataclass(frozen=True, slots=True)
-class GgufFacts:
-    """What a GGUF file says of itself."""
+class ModelFile:
+    """One of the files that a model is in."""
 
     path: Path
     bytes: int
-    """Size of the file."""
     sha256: str
-    """Hash of the file, in hexadecimal."""
+    """In hexadecimal."""
+
+
+@dataclass(frozen=True, slots=True)
+class GgufFacts:
+    """What a GGUF file says of itself; of a model in several files, what they say together."""
+
+    path: Path
+    """The file, or the first of several."""
+    bytes: int
+    """Size of all files."""
+    sha256: str
+    """Hash of the file, in hexadecimal; of several, the hash of their hashes' hexadecimal digits, one after another."""
     architecture: str
     name: str
     """``general.name``, or the file's name without ``.gguf``."""
@@ -65,6 +78,8 @@ class GgufFacts:
     has_bos: bool
     """Whether the file names a token for the beginning of a text."""
     tensors: tuple[Tensor, ...] = field(repr=False)
+    files: tuple[ModelFile, ...] = field(default=(), repr=False)
+    """All files, in order."""
 
     @property
     def matrices(self) -> tuple[Tensor, ...]:
@@ -114,32 +129,39 @@ def open_gguf(path: Path) -> GGUFReader:
         raise UserError(f"{path} is damaged, or newer than this program: {error}; fetch or make it again.") from error
 
 
-def read_facts(path: str | Path) -> GgufFacts:
-    """Facts of the language model in a GGUF file; hashes the whole file, so call it once for each."""
+def read_facts(path: str | Path, hashes: Sequence[str] | None = None) -> GgufFacts:
+    """Facts of the language model in a GGUF file, or in several of which this is the first.
+
+    Hashes all of it, so call it once for each; ``hashes`` are those of its files where they are known.
+    """
     path = Path(path)
     reader = open_gguf(path)
+    parts = part_paths(path, reader)  # first, since only the first part has an architecture
     architecture = _text(reader, Keys.General.ARCHITECTURE)
     kind = _text(reader, Keys.General.TYPE)
     if kind not in (None, "model") or architecture is None:
         raise UserError(f"{path} holds no language model but {kind or 'something without architecture'}; give a model.")
-    if _number(reader, Keys.Split.LLM_KV_SPLIT_COUNT, 1) > 1:
-        raise UserError(f"{path} is one part of a split model; join the parts with llama-gguf-split --merge.")
+    readers = [reader, *(open_gguf(part) for part in parts[1:])]
+    check_parts(parts, readers)
     tensors = tuple(
         Tensor(str(found.name), found.tensor_type.name, tuple(int(n) for n in found.shape), int(found.n_bytes))
-        for found in reader.tensors
+        for one in readers
+        for found in one.tensors
     )
     parameters = sum(tensor.parameters for tensor in tensors)
-    context_length = _number(reader, Keys.LLM.CONTEXT_LENGTH.format(arch=architecture), 0)
+    context_length = number(reader, Keys.LLM.CONTEXT_LENGTH.format(arch=architecture), 0)
     if parameters == 0 or context_length <= 0:
         lacks = "tensors" if parameters == 0 else f"the key {architecture}.context_length"
         raise UserError(f"{path} is no complete model: it lacks {lacks}; give one that llama.cpp can load.")
+    known = hashes or [file_sha256(part) for part in parts]
+    files = tuple(ModelFile(part, part.stat().st_size, sha256) for part, sha256 in zip(parts, known, strict=True))
     return GgufFacts(
         path=path,
-        bytes=path.stat().st_size,
-        sha256=file_sha256(path),
+        bytes=sum(file.bytes for file in files),
+        sha256=known[0] if len(known) == 1 else hashlib.sha256("".join(known).encode()).hexdigest(),
         architecture=architecture,
         name=_text(reader, Keys.General.NAME) or path.stem,
-        file_type=_FILE_TYPE_NAMES.get(_number(reader, Keys.General.FILE_TYPE, -1)),
+        file_type=_FILE_TYPE_NAMES.get(number(reader, Keys.General.FILE_TYPE, -1)),
         parameters=parameters,
         bits_per_weight=8 * sum(tensor.bytes for tensor in tensors) / parameters,
         tensor_types=shares(tensors),
@@ -147,6 +169,7 @@ def read_facts(path: str | Path) -> GgufFacts:
         vocabulary_size=_length(reader.get_field(Keys.Tokenizer.LIST)),
         has_bos=reader.get_field(Keys.Tokenizer.BOS_ID) is not None,
         tensors=tensors,
+        files=files,
     )
 
 
@@ -164,12 +187,6 @@ def _text(reader: GGUFReader, key: str) -> str | None:
     if found is None or found.types != [GGUFValueType.STRING]:
         return None
     return bytes(found.parts[-1]).decode("utf-8", "replace")
-
-
-def _number(reader: GGUFReader, key: str, default: int) -> int:
-    """A whole number of the metadata, or the default."""
-    value = None if (found := reader.get_field(key)) is None else found.contents()
-    return value if isinstance(value, int) else default
 
 
 def _length(found: ReaderField | None) -> int:

@@ -164,13 +164,6 @@ def test_files_that_are_no_model_of_their_own(
     assert sentence(make_imatrix(tmp_path / "i.gguf")) == "holds no language model but imatrix; give a model."
     path = make_model(tmp_path / "adapter.gguf", general__type="adapter")
     assert sentence(path) == "holds no language model but adapter; give a model."
-    writer = gguf.GGUFWriter(tmp_path / "part.gguf", "llama")
-    writer.add_uint16("split.count", 2)
-    writer.write_header_to_file()
-    writer.write_kv_data_to_file()
-    writer.write_tensors_to_file()
-    writer.close()
-    assert sentence(tmp_path / "part.gguf").startswith("is one part of a split model; join the parts")
 
 
 def test_files_without_what_every_model_has(tmp_path: Path) -> None:
