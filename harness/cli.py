@@ -21,8 +21,11 @@ from rich.table import Table
 from harness.child_process import command, environment
 from harness.display import make_display
 from harness.errors import HarnessError
+from harness.execution.tasks import Asking
 from harness.models.bundled import BUNDLED_MODEL
+from harness.models.candidates import find_base
 from harness.models.config import config_names, load_config
+from harness.perturbations.table import find_perturbations
 from harness.reports.rows import SHORT_ADAPTERS
 from harness.reports.terminal import print_table
 from harness.run import run as run_job
@@ -56,11 +59,13 @@ def run(
         ),
     ] = "q4_k_m,q8_0",
     model: Annotated[
-        Path,
+        str,
         typer.Option(
-            help="The base model, a GGUF in F16, BF16 or F32.", envvar="HARNESS_MODEL", show_default="the bundled one"
+            help="The base model: a GGUF in F16, BF16 or F32, or OWNER/REPO[@REVISION] on the Hugging Face Hub.",
+            envvar="HARNESS_MODEL",
+            show_default="the bundled one",
         ),
-    ] = BUNDLED_MODEL,
+    ] = str(BUNDLED_MODEL),
     reference: Annotated[
         str | None,
         typer.Option(
@@ -74,6 +79,24 @@ def run(
     max_instances: Annotated[
         int, typer.Option(min=0, help="Instances a scenario, at most; 0 for all.", envvar="HARNESS_MAX_INSTANCES")
     ] = 400,
+    trials: Annotated[
+        int, typer.Option(min=1, max=100, help="Ask so often, after other examples.", envvar="HARNESS_TRIALS")
+    ] = 1,
+    chat: Annotated[
+        bool, typer.Option("--chat", help="Put prompts into the model's chat template.", envvar="HARNESS_CHAT")
+    ] = False,
+    perturbations: Annotated[
+        str,
+        typer.Option(help="Ask changed questions too: names or groups, by commas.", envvar="HARNESS_PERTURBATIONS"),
+    ] = "",
+    dataset_dir: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder with tables of data sets, laid out as on the Hub.",
+            envvar="HARNESS_DATASET_DIR",
+            show_default="the Hub",
+        ),
+    ] = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the results.", envvar="HARNESS_OUT", show_default="results/DATE-TIME"),
@@ -92,12 +115,18 @@ def run(
 ) -> None:
     """Quantize a model, serve every quantization, ask all of them the same, and report what was lost."""
     spec = RunSpec(
-        base=model,
+        base=find_base(model),
         models=_names(models),
         reference=reference,
         scenarios=tuple(SCENARIOS) if scenarios == "all" else _names(scenarios),
-        max_instances=max_instances or None,
-        seed=seed,
+        asking=Asking(
+            max_instances=max_instances or None,
+            seed=seed,
+            trials=trials,
+            chat=chat,
+            perturbations=tuple(find_perturbations(list(_names(perturbations)))),
+        ),
+        dataset_dir=dataset_dir,
         concurrency=concurrency,
         out=out or Path("results") / datetime.datetime.now().strftime("%Y%m%d-%H%M%S"),
         cache_dir=cache_dir,
@@ -116,8 +145,11 @@ def run(
 @app.command()
 def scenarios(as_json: AsJson = False) -> None:
     """List what can be asked."""
-    shown = [[a if as_json else SHORT_ADAPTERS.get(a, a) for a in s.adapters] for s in SCENARIOS.values()]
-    rows = [(s.name, s.metric, ", ".join(a), s.description) for s, a in zip(SCENARIOS.values(), shown, strict=True)]
+    shown = [
+        [a.method if as_json else SHORT_ADAPTERS.get(a.method, a.method) for a in s.adapters]
+        for s in SCENARIOS.values()
+    ]
+    rows = [(s.name, s.metrics[0], ", ".join(a), s.description) for s, a in zip(SCENARIOS.values(), shown, strict=True)]
     _list(("scenario", "metric", "adapters", "description"), rows, as_json=as_json)
 
 

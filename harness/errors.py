@@ -5,6 +5,7 @@
     HarnessError        anything below; the command line shows its sentence and no traceback
     ├── UserError       the input is wrong: a config, a path, an option (exit code 2)
     └── RunError        the input was right and something failed while running (exit code 1)
+        └── DoesNotFit  one instance is too long for the context, whatever is left out of its prompt
 """
 
 from __future__ import annotations
@@ -33,3 +34,7 @@ class RunError(HarnessError):
     """Something failed at run time, though the input was right."""
 
     exit_code = 1
+
+
+class DoesNotFit(RunError):
+    """An instance is too long for the context, whatever is left out of its prompt: it is left out, and counted."""

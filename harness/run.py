@@ -7,18 +7,17 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
-import pyarrow as pa
 
 from harness.child_process import usable_cores
+from harness.data.store import open_store
 from harness.degradation.chance import tasks_at_chance
-from harness.degradation.table import degradation_table
+from harness.degradation.sets import set_table
+from harness.degradation.table import degradation_table, in_order
 from harness.display import Display
-from harness.errors import UserError
-from harness.execution.records import SCHEMA
-from harness.execution.runner import run_task
+from harness.execution.gather import Tables, frame, gather, guess_rates
+from harness.execution.runner import Asked, run_task
 from harness.execution.tasks import Task, plan_tasks
 from harness.models.candidates import Candidate, prepare
 from harness.reports.files import run_folder, write_run
@@ -35,6 +34,7 @@ class RunResult:
 
     candidates: list[Candidate]
     instances: pd.DataFrame
+    scores: pd.DataFrame
     degradation: pd.DataFrame
     notes: list[str]
 
@@ -47,7 +47,7 @@ def run(spec: RunSpec, display: Display) -> RunResult:
         RunError: a server or an answer failed; no server is left running and no folder half-written.
     """
     started = datetime.datetime.now(datetime.UTC)
-    tasks = plan_tasks(find_scenarios(list(spec.scenarios)), max_instances=spec.max_instances, seed=spec.seed)
+    tasks = plan_tasks(find_scenarios(list(spec.scenarios)), open_store(spec.dataset_dir), spec.asking)
     with run_folder(spec.out) as folder:
         candidates, notes = prepare(
             spec.base,
@@ -57,20 +57,26 @@ def run(spec: RunSpec, display: Display) -> RunResult:
             threads=usable_cores(),
             say=display.say,
         )
-        tasks, more = _try_all(candidates, tasks, spec.concurrency, folder, display)
-        rows: list[dict[str, Any]] = []
+        room = _try_all(candidates, spec.concurrency, folder, display)
         with display.running(len(candidates) * sum(len(task.instances) for task in tasks)):
-            for candidate in candidates:
-                rows += _ask_all(candidate, tasks, spec.concurrency, folder, display)
-        instances = pa.Table.from_pylist(rows, SCHEMA)
-        frame = instances.to_pandas().astype({"correct": "boolean"})
+            asked = [_ask_all(candidate, tasks, spec.concurrency, room, folder, display) for candidate in candidates]
+        tables = gather(tasks, asked)
         reference = candidates[0].label
-        degradation = degradation_table(frame, reference, seed=spec.seed)
-        guess_rates = {task.scenario.name: task.scenario.guess_rate for task in tasks}
-        notes = [*notes, *more, *tasks_at_chance(frame, reference, guess_rates)]
+        degradation = _compare(tables, tasks, reference, spec.asking.seed)
+        instances = frame(tables.instances)
+        notes = [*notes, *tables.notes, *tasks_at_chance(instances, reference, guess_rates(tasks))]
         report = markdown_report(degradation, candidates, notes, spec.command())
-        write_run(folder, instances, degradation, run_record(spec, candidates, tasks, notes, started), report)
-    return RunResult(candidates, frame, degradation, notes)
+        record = run_record(spec, candidates, tasks, notes, started)
+        write_run(folder, tables.instances, tables.scores, degradation, record, report)
+    return RunResult(candidates, instances, frame(tables.scores), degradation, notes)
+
+
+def _compare(tables: Tables, tasks: list[Task], reference: str, seed: int) -> pd.DataFrame:
+    """What every metric says of every model against the reference."""
+    judges = {(task.scenario.name, task.adapter_name): task.set_metrics for task in tasks}
+    single = degradation_table(frame(tables.scores), reference, seed=seed)
+    together = set_table(frame(tables.instances), judges, reference, seed=seed)
+    return in_order(single, together)
 
 
 @contextmanager
@@ -86,47 +92,32 @@ def _serving(candidate: Candidate, concurrency: int, folder: Path) -> Iterator[E
         yield endpoint
 
 
-def _try_all(
-    candidates: list[Candidate], tasks: list[Task], concurrency: int, folder: Path, display: Display
-) -> tuple[list[Task], list[str]]:
+def _try_all(candidates: list[Candidate], concurrency: int, folder: Path, display: Display) -> int:
     """Start every model once before the first question: hours of answers are not lost to the last one's bad file.
 
     Returns:
-        The tasks as they fit all models' contexts, and a sentence on each one that had to change.
+        Tokens that the smallest context holds. All models' prompts keep to it, so that all are asked alike.
     """
-    fitted: dict[str, Task | None] = {task.label: task for task in tasks}
+    contexts: list[int] = []
     for candidate in candidates:
         display.say(f"{candidate.label}: checking that it can be served")
         with _serving(candidate, concurrency, folder) as endpoint:
-            fitted = {label: task and task.fitted(endpoint.fits) for label, task in fitted.items()}
-    notes: list[str] = []
-    for task in tasks:
-        left = fitted[task.label]
-        if left is None:
-            notes.append(f"{task.label}: left out, because its questions do not fit the context of every model.")
-        elif len(left.examples) < len(task.examples):
-            notes.append(
-                f"{task.label}: asked after {len(left.examples)} examples instead of {len(task.examples)}, "
-                "because more do not fit the context of every model."
-            )
-    remaining = [task for task in fitted.values() if task]
-    if not remaining:
-        raise UserError("--scenarios: no question of these scenarios fits the context of every model; choose others.")
-    return remaining, notes
+            contexts.append(endpoint.context)
+    return min(contexts)
 
 
 def _ask_all(
-    candidate: Candidate, tasks: list[Task], concurrency: int, folder: Path, display: Display
-) -> list[dict[str, Any]]:
+    candidate: Candidate, tasks: list[Task], concurrency: int, room: int, folder: Path, display: Display
+) -> list[Asked]:
     """All tasks, put to one model."""
     label = candidate.label
-    rows: list[dict[str, Any]] = []
+    found: list[Asked] = []
     display.say(f"{label}: starting its server")
     with _serving(candidate, concurrency, folder) as endpoint:
+        endpoint.room = room
         for task in tasks:
             display.say(f"{label}: {task.label}")
-            new = run_task(endpoint, label, task, concurrency=concurrency, tick=display.tick)
-            mean = sum(row["value"] for row in new) / len(new)
-            display.finished(f"{label}: {task.label}, {task.metric.name} {mean:.3f} over {len(new)}")
-            rows += new
-    return rows
+            asked = run_task(endpoint, label, task, concurrency=concurrency, tick=display.tick)
+            display.finished(f"{label}: {task.label}, {asked.summary(task)}")
+            found.append(asked)
+    return found

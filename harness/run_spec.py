@@ -6,14 +6,15 @@ import datetime
 import importlib.metadata
 import platform
 import shlex
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
 
 from harness.child_process import usable_cores
-from harness.execution.tasks import Task
+from harness.execution.tasks import Asking, Task
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.candidates import Candidate
+from harness.models.hub import Repository
 
 SCHEMA_VERSION = 1
 PACKAGES = ("llama-cpp-python", "numpy", "openai", "pandas", "quant-harness", "scipy", "statsmodels")
@@ -23,12 +24,12 @@ PACKAGES = ("llama-cpp-python", "numpy", "openai", "pandas", "quant-harness", "s
 class RunSpec:
     """Everything that decides what a run will find."""
 
-    base: Path
+    base: Path | Repository
     models: tuple[str, ...]
     reference: str | None
     scenarios: tuple[str, ...]
-    max_instances: int | None
-    seed: int
+    asking: Asking
+    dataset_dir: Path | None
     concurrency: int
     out: Path
     cache_dir: Path
@@ -38,8 +39,13 @@ class RunSpec:
         words = ["harness", "run", "--models", ",".join(self.models)]
         words += ["--model", str(self.base)] if self.base != BUNDLED_MODEL else []
         words += ["--reference", self.reference] if self.reference else []
-        words += ["--scenarios", ",".join(self.scenarios), "--seed", str(self.seed)]
-        words += ["--max-instances", str(self.max_instances or 0), "--concurrency", str(self.concurrency)]
+        words += ["--scenarios", ",".join(self.scenarios), "--seed", str(self.asking.seed)]
+        words += ["--max-instances", str(self.asking.max_instances or 0), "--concurrency", str(self.concurrency)]
+        words += ["--trials", str(self.asking.trials)] if self.asking.trials > 1 else []
+        words += ["--chat"] if self.asking.chat else []
+        changes = ",".join(perturbation.name for perturbation in self.asking.perturbations)
+        words += ["--perturbations", changes] if changes else []
+        words += ["--dataset-dir", str(self.dataset_dir)] if self.dataset_dir else []
         return shlex.join(words)
 
 
@@ -50,8 +56,8 @@ def run_record(
     return {
         "schema_version": SCHEMA_VERSION,
         "command": spec.command(),
-        "spec": {key: str(value) if isinstance(value, Path) else value for key, value in asdict(spec).items()},
-        "seed": spec.seed,
+        "spec": _plain(spec),
+        "seed": spec.asking.seed,
         "started": started.isoformat(timespec="seconds"),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version()}
@@ -63,9 +69,10 @@ def run_record(
                 "scenario": task.scenario.name,
                 "data": task.scenario.data_version,
                 "adapter": task.adapter_name,
-                "metric": task.metric.name,
+                "trial": task.trial,
+                "metrics": list(task.scenario.metrics),
                 "instances": len(task.instances),
-                "examples": [example.id for example in task.examples],
+                "examples": {kind: [example.id for example in chosen] for kind, chosen in task.examples.items()},
             }
             for task in tasks
         ],
@@ -73,8 +80,18 @@ def run_record(
     }
 
 
+def _plain(spec: RunSpec) -> dict[str, Any]:
+    """The specification as JSON can say it: paths as text, perturbations by name."""
+    asking = {item.name: getattr(spec.asking, item.name) for item in fields(spec.asking)}
+    asking["perturbations"] = [perturbation.name for perturbation in spec.asking.perturbations]
+    others = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name != "asking"}
+    return {
+        key: str(value) if isinstance(value, (Path, Repository)) else value for key, value in (others | asking).items()
+    }
+
+
 def _record_of_model(candidate: Candidate) -> dict[str, Any]:
-    facts, config = candidate.facts, candidate.config
+    facts, config, origin = candidate.facts, candidate.config, candidate.origin
     return {
         "label": candidate.label,
         "file": facts.path.name,
@@ -82,6 +99,8 @@ def _record_of_model(candidate: Candidate) -> dict[str, Any]:
         "architecture": facts.architecture,
         "sha256": facts.sha256,
         "bytes": facts.bytes,
+        "files": [{"name": file.path.name, "bytes": file.bytes, "sha256": file.sha256} for file in facts.files],
+        "hub": origin and {"repo": origin.repo, "commit": origin.commit, "files": [f.name for f in origin.files]},
         "parameters": facts.parameters,
         "bits_per_weight": facts.bits_per_weight,
         "tensor_types": facts.tensor_types,

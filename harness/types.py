@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
 
 
 @dataclass(frozen=True, slots=True)
@@ -11,6 +13,8 @@ class Reference:
 
     text: str
     is_correct: bool
+    explanation: str = ""
+    """How one gets there, step by step: what an example shows before its answer where the model is to reason."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,35 +28,76 @@ class Instance:
     """All choices of a multiple-choice question, or the right answers of an open one; none for running text."""
     kind: str = ""
     """Slice that the instance belongs to (relation, subject ...)."""
+    perturbation: str = ""
+    """What was done to the instance; empty for the original, which has the same ``id``."""
+    details: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    """What else the scenario's own adapter or metric needs, such as the rules that IFEval checks."""
 
     @property
     def gold(self) -> str:
         """The first correct reference, or an empty string."""
-        return next((reference.text for reference in self.references if reference.is_correct), "")
+        return next(iter(self.golds), "")
+
+    @property
+    def golds(self) -> tuple[str, ...]:
+        """All correct references."""
+        return tuple(reference.text for reference in self.references if reference.is_correct)
+
+
+@dataclass(frozen=True, slots=True)
+class Prompt:
+    """One prompt, of text or of token ids, and which part of it is to be scored."""
+
+    context: str | tuple[int, ...]
+    continuation: str | tuple[int, ...] = ""
+    """Of the same kind as the context. Empty where the model is to go on by itself."""
+
+    @property
+    def whole(self) -> str | list[int]:
+        """What is sent."""
+        if isinstance(self.context, str):
+            return f"{self.context}{self.continuation or ''}"
+        return [*self.context, *(token for token in self.continuation if isinstance(token, int))]
 
 
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is sent to an endpoint for one instance: prompts that share everything else."""
 
-    prompts: tuple[str, ...]
+    prompts: tuple[Prompt, ...]
     max_tokens: int
     echo: bool = False
-    """Whether the prompts themselves are to be scored."""
+    """Whether the prompts' continuations are to be scored, instead of having the model go on."""
     stop: tuple[str, ...] = ()
+    n_examples: int = 0
+    """Solved examples that stand before the question."""
+    n_dropped: int = 0
+    """Examples that were left out to fit the context."""
+    n_cut: int = 0
+    """Tokens of the input that were cut off to fit the context."""
+    labels: tuple[str, ...] = ()
+    """What the choices are called, where the answer is one of these."""
+
+    @property
+    def text(self) -> str:
+        """The first prompt in words, or what its token ids look like."""
+        whole = self.prompts[0].whole
+        return whole if isinstance(whole, str) else " ".join(map(str, whole))
 
 
 @dataclass(frozen=True, slots=True)
 class Completion:
-    """What an endpoint returned for one prompt. The three arrays have one entry a token."""
+    """What an endpoint returned for one prompt. The arrays have one entry a token."""
 
     text: str
     tokens: tuple[str, ...]
     token_logprobs: tuple[float | None, ...]
-    """Natural logarithms; None for the first token of an echoed prompt and nowhere else."""
+    """Natural logarithms; None for the first token of an echoed prompt, and for others that were not to be scored."""
     text_offset: tuple[int, ...]
     """Characters from the beginning of the prompt."""
     finish_reason: str
+    top_logprobs: tuple[float | None, ...] = ()
+    """Log-probability of the likeliest token at each position; empty where the endpoint sent none."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,9 +112,11 @@ class Answer:
     """Per scored token of the answer."""
     n_bytes: int
     """UTF-8 bytes of the text that was scored."""
-    prompt: str
-    """The (first) prompt, for the record."""
     choice_logprobs: tuple[float, ...] = ()
-    """Score of every choice, in the order of the references, where choices are scored apart."""
+    """What every choice (or passage) is ranked by, in the order of the references, where they are scored apart."""
+    chosen: tuple[int, ...] = ()
+    """Indices of the references that were taken: one, or all those that tie for the best; empty for open answers."""
+    is_greedy: bool | None = None
+    """Whether greedy decoding would have said just this; None where that is not known."""
     valid: bool = True
     """False where the completion was no answer at all, such as a letter that no choice has."""

@@ -4,15 +4,16 @@ from __future__ import annotations
 
 from typing import Protocol
 
-from harness.scenarios.base import Scenario
+from harness.adaptation.window import Window
+from harness.scenarios.base import AdapterSpec
 from harness.types import Answer, Completion, Instance, Request
 
 
 class Adapter(Protocol):
-    """A way of asking. Pure: it talks to no endpoint."""
+    """A way of asking. Pure but for the tokenizer: it asks no model."""
 
-    def adapt(self, instance: Instance, examples: list[Instance], scenario: Scenario) -> Request:
-        """The request that asks ``instance``, after the solved ``examples``."""
+    def adapt(self, instance: Instance, examples: list[Instance], spec: AdapterSpec, window: Window) -> Request:
+        """The request that asks ``instance`` after the solved ``examples``, within the window."""
         ...
 
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:

@@ -4,26 +4,27 @@ from __future__ import annotations
 
 import math
 
-from harness.scenarios.base import Scenario
-from harness.types import Answer, Completion, Instance, Request
+from harness.adaptation.reading import scored
+from harness.adaptation.window import Window
+from harness.scenarios.base import AdapterSpec
+from harness.types import Answer, Completion, Instance, Prompt, Request
 
 
 class LanguageModeling:
     """One prompt, echoed and scored."""
 
-    def adapt(self, instance: Instance, examples: list[Instance], scenario: Scenario) -> Request:  # noqa: ARG002
+    def adapt(self, instance: Instance, examples: list[Instance], spec: AdapterSpec, window: Window) -> Request:  # noqa: ARG002
         """The text as it is; examples would be text of another kind."""
-        return Request((instance.input,), max_tokens=0, echo=True)
+        return Request((Prompt("", instance.input),), max_tokens=0, echo=True)
 
-    def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:
+    def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:  # noqa: ARG002
         """All tokens but the first, which nothing precedes; its bytes are not counted either."""
         (completion,) = completions
-        logprobs = tuple(value for value in completion.token_logprobs if value is not None)
+        logprobs = scored(completion)
         begin = completion.text_offset[1] if len(completion.text_offset) > 1 else len(completion.text)
         return Answer(
             text="",
             logprob=math.fsum(logprobs),
             token_logprobs=logprobs,
             n_bytes=len(instance.input[begin:].encode()),
-            prompt=request.prompts[0],
         )

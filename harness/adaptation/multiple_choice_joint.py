@@ -2,39 +2,60 @@
 
 from __future__ import annotations
 
-from harness.layout import LETTERS, lettered, with_examples
-from harness.scenarios.base import Scenario
-from harness.types import Answer, Completion, Instance, Request
-
-
-def _asked(instance: Instance) -> str:
-    return lettered(instance.input, [reference.text for reference in instance.references])
-
-
-def _gold_letter(instance: Instance) -> str:
-    return LETTERS[next(i for i, reference in enumerate(instance.references) if reference.is_correct)]
+from harness.adaptation.generation import NO_GOLD
+from harness.adaptation.in_context import build_context
+from harness.adaptation.reading import scored
+from harness.adaptation.window import Window
+from harness.layout import Layout
+from harness.scenarios.base import AdapterSpec
+from harness.types import Answer, Completion, Instance, Prompt, Request
 
 
 class MultipleChoiceJoint:
     """Letters A, B, C ... in the order of the references."""
 
-    def adapt(self, instance: Instance, examples: list[Instance], scenario: Scenario) -> Request:  # noqa: ARG002
+    def adapt(self, instance: Instance, examples: list[Instance], spec: AdapterSpec, window: Window) -> Request:
         """The question with its lettered choices, after solved examples of the same form."""
-        solved = [f"{_asked(example)} {_gold_letter(example)}" for example in examples]
-        return Request((with_examples(solved, _asked(instance)),), max_tokens=5, stop=("\n",))
+        layout = spec.layout_of(instance)
+        context = build_context(
+            layout,
+            [layout.solved(listed(layout, example, example.input), letter(layout, example)) for example in examples],
+            lambda text: layout.asked(listed(layout, instance, text)),
+            instance.input,
+            window,
+            max_tokens=spec.max_tokens,
+        )
+        return Request(
+            (Prompt(context.text),),
+            max_tokens=spec.max_tokens,
+            stop=spec.stop,
+            n_examples=context.n_examples,
+            n_dropped=context.n_dropped,
+            n_cut=context.n_cut,
+            labels=tuple(layout.label(index) for index in range(len(instance.references))),
+        )
 
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:
         """The choice whose letter was given. Anything else is kept as it is and marked invalid: it is simply wrong."""
         (completion,) = completions
         given = completion.text.strip()
-        letters = LETTERS[: len(instance.references)]
-        valid = len(given) == 1 and given in letters
-        logprobs = tuple(value for value in completion.token_logprobs if value is not None)
+        chosen = (request.labels.index(given),) if given in request.labels else ()
+        logprobs = scored(completion)
         return Answer(
-            text=instance.references[letters.index(given)].text if valid else given,
+            text=instance.references[chosen[0]].text if chosen else given,
             logprob=sum(logprobs),
             token_logprobs=logprobs,
             n_bytes=len(completion.text.encode()),
-            prompt=request.prompts[0],
-            valid=valid,
+            chosen=chosen,
+            valid=bool(chosen),
         )
+
+
+def listed(layout: Layout, instance: Instance, text: str) -> str:
+    """The input with its choices under it."""
+    return layout.listed(text, [reference.text for reference in instance.references])
+
+
+def letter(layout: Layout, example: Instance) -> str:
+    """The letter of an example's first correct choice."""
+    return next((layout.label(i) for i, reference in enumerate(example.references) if reference.is_correct), NO_GOLD)

@@ -4,53 +4,52 @@ from __future__ import annotations
 
 import math
 
-from harness.errors import RunError
-from harness.layout import question, with_examples
-from harness.scenarios.base import Scenario
-from harness.types import Answer, Completion, Instance, Request
+from harness.adaptation.generation import output
+from harness.adaptation.in_context import build_context
+from harness.adaptation.reading import best, continuation_logprobs
+from harness.adaptation.window import Window
+from harness.scenarios.base import AdapterSpec
+from harness.types import Answer, Completion, Instance, Prompt, Request
 
 
 class MultipleChoiceSeparateOriginal:
     """All choices of an instance go in one request, so that the server computes their common context once."""
 
-    def adapt(self, instance: Instance, examples: list[Instance], scenario: Scenario) -> Request:  # noqa: ARG002
+    def adapt(self, instance: Instance, examples: list[Instance], spec: AdapterSpec, window: Window) -> Request:
         """One prompt a choice: the question and the choice as its answer."""
-        solved = [f"{question(example.input)} {example.gold}" for example in examples]
-        context = with_examples(solved, question(instance.input))
+        layout = spec.layout_of(instance)
+        space = layout.output_prefix[len(layout.output_prefix.rstrip()) :]
+        answers = [f"{space}{reference.text}" for reference in instance.references]
+        context = build_context(
+            layout,
+            [layout.solved(layout.input(example.input), output(example, spec)) for example in examples],
+            lambda text: layout.asked(layout.input(text)),
+            instance.input,
+            window,
+            answers=answers,
+        )
         return Request(
-            tuple(f"{context} {reference.text}" for reference in instance.references), max_tokens=0, echo=True
+            tuple(Prompt(context.text, answer) for answer in answers),
+            max_tokens=0,
+            echo=True,
+            n_examples=context.n_examples,
+            n_dropped=context.n_dropped,
+            n_cut=context.n_cut,
         )
 
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:
-        """The choice with the highest mean log-probability per token; the first of equals."""
-        scored = [
-            continuation_logprobs(completion, len(prompt) - len(f" {reference.text}"))
-            for completion, prompt, reference in zip(completions, request.prompts, instance.references, strict=True)
-        ]
-        means = [sum(logprobs) / len(logprobs) for logprobs in scored]
-        best = max(range(len(means)), key=means.__getitem__)
-        text = instance.references[best].text
+        """The choice with the highest mean log-probability per token; all of them where several tie."""
+        logprobs = [continuation_logprobs(*pair) for pair in zip(completions, request.prompts, strict=True)]
+        sums = tuple(math.fsum(values) for values in logprobs)
+        means = [total / len(values) for total, values in zip(sums, logprobs, strict=True)]
+        texts = [reference.text for reference in instance.references]
+        chosen = best(means, texts)
+        first = chosen[0]
         return Answer(
-            text=text,
-            logprob=math.fsum(scored[best]),
-            token_logprobs=scored[best],
-            n_bytes=len(f" {text}".encode()),
-            prompt=request.prompts[0],
-            choice_logprobs=tuple(math.fsum(logprobs) for logprobs in scored),
+            text=texts[first],
+            logprob=sums[first],
+            token_logprobs=logprobs[first],
+            n_bytes=len(str(request.prompts[first].continuation).encode()),
+            choice_logprobs=sums,
+            chosen=chosen,
         )
-
-
-def continuation_logprobs(completion: Completion, begin: int) -> tuple[float, ...]:
-    """Log-probabilities of the tokens that reach beyond character ``begin``.
-
-    A token that straddles the border belongs to the continuation: without it, part of the choice would go unscored.
-
-    Raises:
-        RunError: the endpoint gave no log-probability for one of them.
-    """
-    ends = (*completion.text_offset[1:], len(completion.text))
-    found = [value for value, end in zip(completion.token_logprobs, ends, strict=True) if end > begin]
-    known = tuple(value for value in found if value is not None)
-    if not known or len(known) < len(found):
-        raise RunError(f"The endpoint returned no log-probabilities for the choice {completion.text[begin:]!r}.")
-    return known

@@ -19,7 +19,8 @@ def tasks_at_chance(instances: pd.DataFrame, reference: str, guess_rates: Mappin
         guess_rates: share of right answers that guessing gives, by scenario.
     """
     found: list[str] = []
-    asked = instances[(instances["model"] == reference) & instances["correct"].notna()]
+    originals = instances["perturbation"] == ""
+    asked = instances[(instances["model"] == reference) & originals & instances["correct"].notna()]
     for (scenario, adapter), of_task in asked.groupby(["scenario", "adapter"], sort=False):
         chance = guess_rates[str(scenario)]
         right, n = int(of_task["correct"].sum()), len(of_task)

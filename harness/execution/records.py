@@ -1,13 +1,15 @@
-"""The columns of ``instances.parquet``: declared once, written by the runner, read by statistics and reports."""
+"""The columns of ``instances`` and ``scores``: declared once, written by the runner, read by statistics and reports."""
 
 from __future__ import annotations
 
+import json
 from typing import Any, NamedTuple
 
 import pyarrow as pa
 
 from harness.execution.tasks import Task
-from harness.types import Answer, Completion, Instance
+from harness.metrics.base import Metric
+from harness.types import Answer, Completion, Instance, Request
 
 
 class Column(NamedTuple):
@@ -18,37 +20,82 @@ class Column(NamedTuple):
     meaning: str
 
 
-COLUMNS = (
+WHAT = (
     Column("model", pa.string(), "label of the model"),
     Column("scenario", pa.string(), "what was asked"),
     Column("adapter", pa.string(), "how it was asked"),
+    Column("trial", pa.int64(), "with which choice of examples"),
     Column("instance_id", pa.string(), "the same instance has the same id for every model"),
+    Column("perturbation", pa.string(), "what was done to the instance; empty for the original"),
+)
+COLUMNS = (
+    *WHAT,
     Column("kind", pa.string(), "slice of the scenario"),
-    Column("metric", pa.string(), "how the answer was judged"),
-    Column("value", pa.float64(), "the judgement"),
+    Column("metric", pa.string(), "the scenario's main metric"),
+    Column("value", pa.float64(), "its judgement"),
     Column("correct", pa.bool_(), "whether it was right; null where the metric knows no right and wrong"),
     Column("valid", pa.bool_(), "false for a completion that was no answer at all; it counts as wrong"),
-    Column("answer", pa.string(), "what the model answered"),
+    Column("answer", pa.string(), "what the model answered; of choices that tie, the first"),
     Column("gold", pa.string(), "what would have been right"),
-    Column("prompt", pa.string(), "the prompt; of choices that are scored apart, the first one's"),
+    Column("golds", pa.list_(pa.string()), "everything that would have been right"),
+    Column("prompt", pa.string(), "the prompt; of choices that are scored apart, the context that they share"),
+    Column("n_examples", pa.int64(), "solved examples in the prompt"),
+    Column("n_dropped", pa.int64(), "examples that were left out to fit the context"),
+    Column("n_cut", pa.int64(), "tokens of the input that were cut off to fit the context"),
     Column("logprob", pa.float64(), "natural log-probability of the answer"),
     Column("n_bytes", pa.int64(), "UTF-8 bytes that were scored"),
-    Column("token_logprobs", pa.list_(pa.float64()), "the same token by token"),
+    Column("token_logprobs", pa.list_(pa.float64()), "the log-probability token by token"),
     Column("choices", pa.list_(pa.string()), "the choices of a multiple-choice question"),
     Column("choice_logprobs", pa.list_(pa.float64()), "their log-probabilities, where they are scored apart"),
+    Column("n_tied", pa.int64(), "choices that tied for the best: 1 for a clear choice, 0 where none was made"),
     Column("finish_reason", pa.string(), "why the (first) completion ended"),
+    Column("details", pa.string(), "what else the scenario's metrics know of the instance, as JSON"),
 )
 SCHEMA = pa.schema([pa.field(c.name, c.type, metadata={"meaning": c.meaning}) for c in COLUMNS])
+SCORE_COLUMNS = (
+    *WHAT,
+    Column("metric", pa.string(), "how the answer was judged"),
+    Column("value", pa.float64(), "the judgement; null where this answer has none"),
+    Column("weight", pa.float64(), "what it counts for in the mean"),
+    Column("correct", pa.bool_(), "whether it was right; null where the metric knows no right and wrong"),
+)
+SCORE_SCHEMA = pa.schema([pa.field(c.name, c.type, metadata={"meaning": c.meaning}) for c in SCORE_COLUMNS])
 
 
-def record(model: str, task: Task, instance: Instance, answer: Answer, completions: list[Completion]) -> dict[str, Any]:
-    """One row, judged by the task's metric."""
-    value = task.metric.judge(instance, answer)
+class Record(NamedTuple):
+    """One answered instance."""
+
+    answer: dict[str, Any]
+    """A row of ``instances``."""
+    scores: list[dict[str, Any]]
+    """Rows of ``scores``, one a metric."""
+
+
+def record(
+    model: str, task: Task, instance: Instance, request: Request, answer: Answer, completions: list[Completion]
+) -> Record:
+    """The rows of one instance, judged by the task's metrics."""
+    what = (model, task.scenario.name, task.adapter_name, task.trial, instance.id, instance.perturbation)
+    values = [(metric, metric.judge(instance, answer)) for metric in task.metrics]
+    main, value = values[0]
+    context = request.prompts[0].context
     row = (
-        *(model, task.scenario.name, task.adapter_name, instance.id, instance.kind, task.metric.name),
-        *(value, bool(value) if task.metric.is_binary else None, answer.valid, answer.text, instance.gold),
-        *(answer.prompt, answer.logprob, answer.n_bytes, list(answer.token_logprobs)),
+        *(*what, instance.kind, main.name, value, _correct(main, value), answer.valid, answer.text, instance.gold),
+        list(instance.golds),
+        context if isinstance(context, str) else request.text,
+        *(request.n_examples, request.n_dropped, request.n_cut),
+        *(answer.logprob, answer.n_bytes, list(answer.token_logprobs)),
         [reference.text for reference in instance.references] if len(instance.references) > 1 else [],
-        *(list(answer.choice_logprobs), completions[0].finish_reason),
+        *(list(answer.choice_logprobs), len(answer.chosen), completions[0].finish_reason),
+        json.dumps(dict(instance.details), ensure_ascii=False, default=str) if instance.details else "",
     )
-    return dict(zip((column.name for column in COLUMNS), row, strict=True))
+    scores = [(*what, metric.name, value, metric.weight(answer), _correct(metric, value)) for metric, value in values]
+    return Record(
+        dict(zip((column.name for column in COLUMNS), row, strict=True)),
+        [dict(zip((column.name for column in SCORE_COLUMNS), score, strict=True)) for score in scores],
+    )
+
+
+def _correct(metric: Metric, value: float) -> bool | None:
+    """A tie earns a share of the credit and is not right."""
+    return value == 1 if metric.is_binary and value == value else None

@@ -2,20 +2,34 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
-from typing import Any
+from typing import NamedTuple
 
-from harness.errors import RunError
-from harness.execution.records import record
+from harness.errors import DoesNotFit, RunError
+from harness.execution.records import Record, record
 from harness.execution.tasks import Task
 from harness.serving.endpoint import Endpoint
-from harness.types import Instance
+from harness.types import Instance, Request
 
 
-def run_task(
-    endpoint: Endpoint, model: str, task: Task, *, concurrency: int, tick: Callable[[], None]
-) -> list[dict[str, Any]]:
+class Asked(NamedTuple):
+    """What became of a task."""
+
+    records: list[Record]
+    """In the order of the instances."""
+    left_out: list[Instance]
+    """Those that do not fit the context, whatever is left out of their prompts."""
+
+    def summary(self, task: Task) -> str:
+        """``exact_match 0.941 over 400``, for the progress display."""
+        values = [row.answer["value"] for row in self.records if row.answer["value"] is not None]
+        mean = sum(values) / len(values) if values else math.nan
+        return f"{task.metrics[0].name} {mean:.3f} over {len(self.records)}"
+
+
+def run_task(endpoint: Endpoint, model: str, task: Task, *, concurrency: int, tick: Callable[[], None]) -> Asked:
     """Ask every instance of a task.
 
     Args:
@@ -25,31 +39,44 @@ def run_task(
         concurrency: requests under way at once.
         tick: called when an instance is done.
 
-    Returns:
-        One row of ``instances.parquet`` an instance, in the order of the instances.
-
     Raises:
         RunError: an instance could not be asked; it is named, and the others under way are given up.
     """
     pool = ThreadPoolExecutor(concurrency)
     try:
-        futures: dict[Future[dict[str, Any]], Instance] = {
-            pool.submit(_ask, endpoint, model, task, instance): instance for instance in task.instances
+        requests = dict(
+            zip(task.instances, pool.map(lambda i: _request(task, i, endpoint), task.instances), strict=True)
+        )
+        fitting = {instance: request for instance, request in requests.items() if request}
+        left_out = [instance for instance, request in requests.items() if not request]
+        # Prompts with the same beginning one after the other, so that the server still has it when the next one comes.
+        order = sorted(fitting, key=lambda instance: fitting[instance].text)
+        futures: dict[Future[Record], Instance] = {
+            pool.submit(_ask, endpoint, model, task, instance, fitting[instance]): instance for instance in order
         }
+        answered: dict[Instance, Record] = {}
         for future in as_completed(futures):
             try:
-                future.result()
+                answered[futures[future]] = future.result()
             except RunError as error:
                 raise RunError(f"{task.label}, instance {futures[future].id}: {error}") from error
             tick()
-        return [future.result() for future in futures]
+        for _ in left_out:
+            tick()
+        return Asked([answered[instance] for instance in fitting], left_out)
     finally:
         # Not waited for: after a failure the requests under way end when their server is stopped.
         pool.shutdown(wait=False, cancel_futures=True)
 
 
-def _ask(endpoint: Endpoint, model: str, task: Task, instance: Instance) -> dict[str, Any]:
-    request = task.request(instance)
+def _request(task: Task, instance: Instance, endpoint: Endpoint) -> Request | None:
+    try:
+        return task.request(instance, endpoint)
+    except DoesNotFit:
+        return None
+
+
+def _ask(endpoint: Endpoint, model: str, task: Task, instance: Instance, request: Request) -> Record:
     completions = endpoint.complete(request)
     answer = task.adapter.read(instance, request, completions)
-    return record(model, task, instance, answer, completions)
+    return record(model, task, instance, request, answer, completions)

@@ -2,20 +2,33 @@
 
 from __future__ import annotations
 
-import dataclasses
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 
 from harness.adaptation.base import Adapter
 from harness.adaptation.examples import choose_examples, choose_instances
 from harness.adaptation.table import ADAPTERS
-from harness.metrics.base import Metric
-from harness.metrics.table import METRICS
-from harness.scenarios.base import Scenario
+from harness.adaptation.window import Window
+from harness.data.table import Store
+from harness.metrics.base import Metric, SetMetric
+from harness.metrics.table import METRICS, SET_METRICS
+from harness.perturbations.base import Perturbation, perturbed
+from harness.scenarios.base import AdapterSpec, Scenario
 from harness.types import Instance, Request
 
-N_LONGEST = 4
-"""How many of the longest prompts are tried for size; length in characters is not quite length in tokens."""
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Asking:
+    """What the user decides about the tasks of a run, all scenarios alike."""
+
+    max_instances: int | None
+    """Of each scenario, at most; None for all."""
+    seed: int
+    trials: int = 1
+    """How often everything is asked, each time after other examples."""
+    chat: bool = False
+    """Whether prompts are put into the model's chat template, as a user's message."""
+    perturbations: tuple[Perturbation, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,43 +36,76 @@ class Task:
     """What is asked of every model in one scenario and one way."""
 
     scenario: Scenario
-    adapter_name: str
-    adapter: Adapter
-    metric: Metric
-    examples: tuple[Instance, ...]
+    spec: AdapterSpec
     instances: tuple[Instance, ...]
+    """Originals, and after them what perturbations made of them."""
+    examples: Mapping[str, list[Instance]] = field(hash=False)
+    """By kind where each slice has its own, else under the empty string."""
+    trial: int = 0
+    chat: bool = False
+
+    @property
+    def adapter(self) -> Adapter:
+        """How it is asked."""
+        return ADAPTERS[self.spec.method]
+
+    @property
+    def adapter_name(self) -> str:
+        """For tables: the adapter, and whether it goes through the chat template."""
+        return f"{self.spec.method}_chat" if self.chat else self.spec.method
+
+    @property
+    def metrics(self) -> list[Metric]:
+        """What judges single answers; the first is the main one."""
+        return [METRICS[name] for name in self.scenario.metrics if name in METRICS]
+
+    @property
+    def set_metrics(self) -> list[SetMetric]:
+        """What judges all answers together."""
+        return [SET_METRICS[name] for name in self.scenario.metrics if name in SET_METRICS]
 
     @property
     def label(self) -> str:
-        """For people: the scenario, and the adapter where the scenario has several."""
-        return self.scenario.name if len(self.scenario.adapters) == 1 else f"{self.scenario.name} ({self.adapter_name})"
+        """For people: the scenario, and what else tells the task from others of the same scenario."""
+        several = [self.adapter_name] if len(self.scenario.adapters) > 1 else []
+        more = [*several, *([f"trial {self.trial + 1}"] if self.trial else [])]
+        return f"{self.scenario.name} ({', '.join(more)})" if more else self.scenario.name
 
-    def request(self, instance: Instance) -> Request:
-        """The request that asks one instance."""
-        return self.adapter.adapt(instance, list(self.examples), self.scenario)
-
-    def fitted(self, fits: Callable[[Request], bool]) -> Task | None:
-        """The task with as many of its examples as leave room for every question; None where none is enough.
-
-        Examples are dropped for all instances alike, so that all are asked in the same way.
-        """
-        by_length = sorted(self.instances, key=lambda instance: -max(map(len, self.request(instance).prompts)))
-        for count in range(len(self.examples), -1, -1):
-            shorter = dataclasses.replace(self, examples=self.examples[:count])
-            if all(fits(shorter.request(instance)) for instance in by_length[:N_LONGEST]):
-                return shorter
-        return None
+    def request(self, instance: Instance, window: Window) -> Request:
+        """The request that asks one instance of the model behind the window."""
+        examples = self.examples.get(instance.kind if self.spec.examples_by_kind else "", [])
+        return self.adapter.adapt(instance, examples, self.spec, window)
 
 
-def plan_tasks(scenarios: list[Scenario], *, max_instances: int | None, seed: int) -> list[Task]:
-    """The tasks of a run, from one seed."""
+def plan_tasks(scenarios: list[Scenario], store: Store, asking: Asking) -> list[Task]:
+    """The tasks of a run, from one seed.
+
+    Raises:
+        MissingTable: a scenario's data is not there.
+    """
     tasks: list[Task] = []
     for scenario in scenarios:
-        data = scenario.load()
-        examples = tuple(choose_examples(data.train, scenario.n_shots, seed))
-        instances = tuple(choose_instances(data.test, max_instances, seed))
-        tasks += [
-            Task(scenario, name, ADAPTERS[name], METRICS[scenario.metric], examples, instances)
-            for name in scenario.adapters
-        ]
+        data = scenario.load(store)
+        originals = choose_instances(data.test, asking.max_instances, asking.seed)
+        changed = [perturbed(i, perturbation, asking.seed) for perturbation in asking.perturbations for i in originals]
+        for spec in scenario.adapters:
+            trials = asking.trials if spec.n_shots and data.train else 1
+            tasks += [
+                Task(
+                    scenario,
+                    spec,
+                    (*originals, *changed),
+                    _examples(data.train, spec, asking.seed + trial),
+                    trial,
+                    asking.chat,
+                )
+                for trial in range(trials)
+            ]
     return tasks
+
+
+def _examples(train: list[Instance], spec: AdapterSpec, seed: int) -> dict[str, list[Instance]]:
+    if not spec.examples_by_kind:
+        return {"": choose_examples(train, spec, seed)}
+    kinds = dict.fromkeys(instance.kind for instance in train)
+    return {kind: choose_examples([i for i in train if i.kind == kind], spec, seed) for kind in kinds}

@@ -59,9 +59,17 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def write_run(folder: Path, instances: pa.Table, degradation: pd.DataFrame, run: dict[str, Any], report: str) -> None:
-    """``instances.parquet``, ``degradation.parquet`` and ``.csv``, ``run.json`` and ``report.md``."""
+def write_run(
+    folder: Path,
+    instances: pa.Table,
+    scores: pa.Table,
+    degradation: pd.DataFrame,
+    run: dict[str, Any],
+    report: str,
+) -> None:
+    """``instances.parquet``, ``scores.parquet``, ``degradation.parquet`` and ``.csv``, ``run.json``, ``report.md``."""
     pq.write_table(instances, folder / "instances.parquet")
+    pq.write_table(scores, folder / "scores.parquet")
     degradation.to_parquet(folder / "degradation.parquet", index=False)
     degradation.to_csv(folder / "degradation.csv", index=False)
     (folder / "run.json").write_text(json.dumps(run, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")

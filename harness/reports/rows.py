@@ -34,18 +34,21 @@ class Row(NamedTuple):
 
 
 def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
-    """The lines of one model, in the order of the table."""
+    """The lines of one model, in the order of the table: of every task the main metric."""
     adapters = degradation.groupby("scenario")["adapter"].nunique()
-    for line in degradation[degradation["model"] == model].to_dict("records"):
+    first = degradation.groupby(["scenario", "adapter"])["metric"].transform("first")
+    shown = degradation[(degradation["model"] == model) & (degradation["metric"] == first)]
+    for line in shown.to_dict("records"):
         metric = METRICS[line["metric"]]
         adapter = SHORT_ADAPTERS.get(line["adapter"], line["adapter"])
-        several = adapters[line["scenario"]] > 1
+        told = [adapter] if adapters[line["scenario"]] > 1 else []
+        told += [line["perturbation"]] if line["perturbation"] else []
         yield Row(
-            scenario=f"{line['scenario']} ({adapter})" if several else line["scenario"],
+            scenario=f"{line['scenario']} ({', '.join(told)})" if told else line["scenario"],
             n=str(line["n"]),
             reference=numbers.figure(line["reference_value"]),
             value=numbers.figure(line["value"]),
-            delta=numbers.difference(line["delta"], line["ci_low"], line["ci_high"], is_share=metric.is_binary),
+            delta=numbers.difference(line["delta"], line["ci_low"], line["ci_high"], is_share=metric.is_share),
             arrow=numbers.arrow(line["ci_low"], line["ci_high"], higher_is_better=metric.higher_is_better),
             flips="" if pd.isna(line["flips_to_wrong"]) else f"-{line['flips_to_wrong']} +{line['flips_to_right']}",
             p_value=numbers.p_value(line["p_value"]),

@@ -2,24 +2,29 @@
 
 from __future__ import annotations
 
-import dataclasses
+import functools
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
 
 import openai
+import pydantic
 from openai.types import Completion as OpenAICompletion
 from openai.types import CompletionChoice
 
 from harness.errors import RunError
-from harness.types import Completion, Request
+from harness.types import Completion, Prompt, Request
 
 SELF_TEST_PROMPT = "One two three, one two three."
 
 
-class _TooLong(RunError):
-    """The prompt does not fit the context."""
+class _Tokenized(pydantic.BaseModel):
+    tokens: list[int]
+
+
+class _Detokenized(pydantic.BaseModel):
+    prompt: str
 
 
 class Endpoint:
@@ -37,6 +42,8 @@ class Endpoint:
         )
         self._model = model
         self._alive = alive
+        self.room: int | None = None
+        """Tokens to keep to, where that is less than the model's own context: all models are asked alike."""
 
     def __enter__(self) -> Endpoint:
         return self
@@ -60,27 +67,43 @@ class Endpoint:
             )
         return [self._completion(choice, echo=request.echo) for choice in choices]
 
-    def fits(self, request: Request) -> bool:
-        """Whether the prompts and the longest answers to them fit the model's context, by its own tokenizer."""
+    @property
+    def context(self) -> int:
+        """Tokens that a prompt and its answer may have together."""
+        return min(self._own_context, self.room or self._own_context)
+
+    @functools.cached_property
+    def _own_context(self) -> int:
         with self._failures():
             card = self._client.models.retrieve(self._model)
-        context: int | None = getattr(card, "max_model_len", None)
-        for prompt in request.prompts:
-            try:
-                usage = self._send(dataclasses.replace(request, prompts=(prompt,))).usage
-            except _TooLong:
-                return False
-            # An answer cut off by the end of the context would be judged as if the model had meant it. One token is for
-            # a BOS that the server adds and does not count.
-            if usage and context and usage.prompt_tokens + 1 + request.max_tokens > context:
-                return False
-        return True
+        length: int | None = getattr(card, "max_model_len", None)
+        if length is None:
+            raise RunError(f"The endpoint of {self._model} does not say how long its context is (max_model_len).")
+        return length
+
+    def tokenize(self, text: str) -> list[int]:
+        """The tokens of a text, as a prompt gets them but without BOS."""
+        return self._tokens({"prompt": text, "add_special_tokens": False})
+
+    def tokenize_chat(self, message: str) -> list[int]:
+        """A user's message in the model's chat template, up to where the assistant is to speak."""
+        return self._tokens({"messages": [{"role": "user", "content": message}]})
+
+    def detokenize(self, tokens: list[int]) -> str:
+        """The text of tokens."""
+        with self._failures():
+            body = self._client.post("/detokenize", body={"tokens": tokens}, cast_to=_Detokenized)
+        return body.prompt
+
+    def _tokens(self, body: dict[str, object]) -> list[int]:
+        with self._failures():
+            return self._client.post("/tokenize", body=body, cast_to=_Tokenized).tokens
 
     def _send(self, request: Request) -> OpenAICompletion:
         with self._failures():
             return self._client.completions.create(
                 model=self._model,
-                prompt=list(request.prompts),
+                prompt=[prompt.whole for prompt in request.prompts],  # type: ignore[arg-type] # text and ids never mix
                 max_tokens=request.max_tokens,
                 temperature=0,
                 logprobs=1,
@@ -97,8 +120,7 @@ class Endpoint:
             self._alive()
             raise RunError(f"The endpoint of {self._model} could not be reached: {error}") from error
         except openai.BadRequestError as error:
-            kind = _TooLong if error.code == "context_length_exceeded" else RunError
-            raise kind(f"The endpoint of {self._model} refused: {error.message}") from error
+            raise RunError(f"The endpoint of {self._model} refused: {error.message}") from error
         except openai.OpenAIError as error:
             raise RunError(f"The endpoint of {self._model} failed: {error}") from error
 
@@ -115,6 +137,7 @@ class Endpoint:
             token_logprobs=tuple(logprobs.token_logprobs or ()),
             text_offset=tuple(logprobs.text_offset or ()),
             finish_reason=choice.finish_reason,
+            top_logprobs=tuple(max(top.values()) if top else None for top in logprobs.top_logprobs or ()),
         )
         if not len(completion.tokens) == len(completion.token_logprobs) == len(completion.text_offset):
             raise RunError(f"The endpoint of {self._model} returned arrays of different lengths for one completion.")
@@ -132,7 +155,7 @@ class Endpoint:
         Raises:
             RunError: the sentence says what is wrong.
         """
-        request = Request((SELF_TEST_PROMPT,), max_tokens=0, echo=True)
+        request = Request((Prompt("", SELF_TEST_PROMPT),), max_tokens=0, echo=True)
         (first,), (second,) = self.complete(request), self.complete(request)
         problem = _problem_with_echo(first) or (
             None if first.token_logprobs == second.token_logprobs else "does not repeat its own scores"

@@ -17,7 +17,7 @@ from tokenizers import Tokenizer
 from torch import Tensor
 from torch.nn import functional
 
-from harness import layout
+from harness.layout import LETTERS, QUESTION
 from harness.scenarios.world import phrasings, questions
 from harness.scenarios.world.facts import World, build_world
 from harness.scenarios.world.questions import Question
@@ -72,8 +72,8 @@ def lettered_probes(world: World) -> list[Question]:
     found: list[Question] = []
     for question in questions.fact_questions(world, phrasings.ONE_STEP, rng=rng)[:N_PROBES]:
         options = questions.choices(world, question, rng)
-        letter = layout.LETTERS[options.index(question.answer)]
-        found.append(Question("letter", layout.lettered(question.text, options), letter))
+        letter = LETTERS[options.index(question.answer)]
+        found.append(Question("letter", QUESTION.asked(QUESTION.listed(question.text, options)), letter))
     return found
 
 
@@ -83,7 +83,7 @@ def exact_match(network: torch.nn.Module, tokenizer: Tokenizer, asked: list[Ques
     bos = tokenizer.token_to_id(vocabulary.BOS)
     right = 0
     for question in asked:
-        asked_as = question.text if question.kind == "letter" else layout.question(question.text)
+        asked_as = question.text if question.kind == "letter" else QUESTION.asked(QUESTION.input(question.text))
         prompt = [bos, *tokenizer.encode(asked_as).ids]
         answer = tokenizer.encode(f" {question.answer}").ids
         greedy = network(torch.tensor([prompt + answer]))[0, len(prompt) - 1 :].argmax(-1).tolist()

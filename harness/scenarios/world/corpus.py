@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable, Iterator
 from typing import NamedTuple
 
-from harness import layout
+from harness.layout import LETTERS, QUESTION
 from harness.scenarios.world import phrasings, questions
 from harness.scenarios.world.facts import World
 from harness.scenarios.world.phrasings import Relation
@@ -86,7 +86,7 @@ def _asked(draw: Callable[[World, random.Random], Question]) -> Maker:
         pieces: Document = []
         for number in range(rng.randint(1, 5)):
             question = draw(world, rng)
-            pieces += [Piece(("\n" if number else "") + layout.question(question.text), False)]
+            pieces += [Piece(("\n" if number else "") + QUESTION.asked(QUESTION.input(question.text)), False)]
             pieces += [Piece(f" {question.answer}\n", True)]
         return pieces
 
@@ -106,8 +106,8 @@ def _lettered(*, framed: bool) -> Maker:
             question = questions.random_fact(world, table, rng, framed=framed)
             options = questions.choices(world, question, rng)
             text = f"Which of these is {question.answer}?" if rng.random() < 0.5 else question.text
-            pieces += [Piece(("\n" if number else "") + layout.lettered(text, options), False)]
-            pieces += [Piece(f" {layout.LETTERS[options.index(question.answer)]}\n", True)]
+            pieces += [Piece(("\n" if number else "") + QUESTION.asked(QUESTION.listed(text, options)), False)]
+            pieces += [Piece(f" {LETTERS[options.index(question.answer)]}\n", True)]
         return pieces
 
     return document

@@ -5,7 +5,8 @@ from __future__ import annotations
 import random
 from collections.abc import Callable
 
-from harness.scenarios.base import Data, Scenario
+from harness.data.table import Store
+from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.scenarios.world import corpus, phrasings, questions
 from harness.scenarios.world.facts import WORLD_SEED, build_world
 from harness.scenarios.world.phrasings import Relation
@@ -16,6 +17,8 @@ N_TRAIN = 100
 N_TEST = 2000
 """Most instances of a generated scenario; ``--max-instances`` takes a sample of them."""
 N_PASSAGES = 200
+N_SHOTS = 3
+"""The corpus shows up to four solved questions before one."""
 
 
 def _instances(scenario: str, side: str, asked: list[Question]) -> list[Instance]:
@@ -26,10 +29,10 @@ def _instances(scenario: str, side: str, asked: list[Question]) -> list[Instance
     ]
 
 
-def _facts(name: str, relations: dict[str, Relation]) -> Callable[[], Data]:
+def _facts(name: str, relations: dict[str, Relation]) -> Callable[[Store], Data]:
     """Facts in held-out phrasings; examples in training phrasings, as the corpus asks them."""
 
-    def load() -> Data:
+    def load(_store: Store) -> Data:
         world, rng = build_world(), random.Random(f"{WORLD_SEED}/{name}")
         train = [questions.random_fact(world, relations, rng) for _ in range(N_TRAIN)]
         test = questions.fact_questions(world, relations, rng=rng)[:N_TEST]
@@ -38,10 +41,10 @@ def _facts(name: str, relations: dict[str, Relation]) -> Callable[[], Data]:
     return load
 
 
-def _drawn(name: str, draw: Callable[[random.Random, bool], Question]) -> Callable[[], Data]:
+def _drawn(name: str, draw: Callable[[random.Random, bool], Question]) -> Callable[[Store], Data]:
     """Questions drawn one by one, no text twice; ``draw(rng, held_out)``."""
 
-    def load() -> Data:
+    def load(_store: Store) -> Data:
         rng = random.Random(f"{WORLD_SEED}/{name}")
         sides = []
         for side, held_out, most in (("t", False, N_TRAIN), ("", True, N_TEST)):
@@ -53,7 +56,7 @@ def _drawn(name: str, draw: Callable[[random.Random, bool], Question]) -> Callab
     return load
 
 
-def _choice() -> Data:
+def _choice(_store: Store) -> Data:
     """Closed-book questions, each with three wrong answers of the same kind."""
     world, rng = build_world(), random.Random(f"{WORLD_SEED}/world_choice")
 
@@ -70,7 +73,7 @@ def _choice() -> Data:
     )
 
 
-def _text() -> Data:
+def _text(_store: Store) -> Data:
     world, rng = build_world(), random.Random(f"{WORLD_SEED}/world_text")
     return Data(
         [], [Instance(f"world_text-{i:04}", text) for i, text in enumerate(corpus.passages(world, rng, N_PASSAGES))]
@@ -80,14 +83,21 @@ def _text() -> Data:
 def _scenario(
     name: str,
     description: str,
-    load: Callable[[], Data],
+    load: Callable[[Store], Data],
     *,
-    adapters: tuple[str, ...] = ("generation",),
-    metric: str = "exact_match",
+    adapters: tuple[AdapterSpec, ...] = (AdapterSpec(method="generation", n_shots=N_SHOTS, max_tokens=20),),
+    metrics: tuple[str, ...] = ("exact_match",),
     guess_rate: float = 0.0,
-    n_shots: int = 3,
 ) -> Scenario:
-    return Scenario(name, description, adapters, metric, load, f"world {WORLD_SEED}", guess_rate, n_shots=n_shots)
+    return Scenario(
+        name=name,
+        description=description,
+        adapters=adapters,
+        metrics=metrics,
+        load=load,
+        made_from=f"world {WORLD_SEED}",
+        guess_rate=guess_rate,
+    )
 
 
 def _sum(rng: random.Random, held_out: bool) -> Question:
@@ -130,15 +140,17 @@ WORLD_SCENARIOS = (
         "world_choice",
         "closed-book questions with four choices",
         _choice,
-        adapters=("multiple_choice_separate_original", "multiple_choice_joint"),
+        adapters=(
+            AdapterSpec(method="multiple_choice_separate_original", n_shots=N_SHOTS, max_tokens=0),
+            AdapterSpec(method="multiple_choice_joint", n_shots=N_SHOTS),
+        ),
         guess_rate=1 / questions.N_CHOICES,
     ),
     _scenario(
         "world_text",
         "running text about the world",
         _text,
-        adapters=("language_modeling",),
-        metric="bits_per_byte",
-        n_shots=0,
+        adapters=(AdapterSpec(method="language_modeling", n_shots=0, max_tokens=0),),
+        metrics=("bits_per_byte",),
     ),
 )

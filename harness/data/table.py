@@ -1,0 +1,40 @@
+"""One table of a data set: what the Hub calls a config's split, at one revision."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, Protocol
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """Names one table; ``str()`` of it is for people."""
+
+    dataset: str
+    """Id on the Hub, such as ``cais/mmlu``."""
+    config: str
+    split: str
+    revision: str
+    """Commit on the Hub, so that the same name means the same rows next year."""
+
+    def __str__(self) -> str:
+        return f"{self.dataset} ({self.config}, {self.split})"
+
+
+class Store(Protocol):
+    """Where tables come from."""
+
+    def rows(self, table: Table) -> Iterable[Row]:
+        """All rows in their own order.
+
+        Raises:
+            MissingTable: the table is not here and cannot be had; the sentence names the command that would get it.
+        """
+        ...
+
+    def has(self, table: Table) -> bool:
+        """Whether :meth:`rows` would give the table without a download."""
+        ...

@@ -1,0 +1,75 @@
+"""Comparison of what judges a whole set of answers and is no mean over them: BLEU of a corpus, calibration errors."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+
+import numpy as np
+import pandas as pd
+
+from harness.degradation.binary import CONFIDENCE, PairedResult
+from harness.metrics.base import SetMetric
+
+RESAMPLES = 200
+"""Enough for the first digit of an interval; each resample judges both sets anew, which takes BLEU 50 ms."""
+
+Judge = Callable[[pd.DataFrame], float]
+
+
+def compare_sets(judge: Judge, reference: pd.DataFrame, candidate: pd.DataFrame, *, seed: int) -> PairedResult:
+    """Difference of a set's judgement with a percentile interval of the paired bootstrap; no p-value.
+
+    Args:
+        judge: from rows of ``instances`` to one figure.
+        reference: the reference's rows, in the same order as
+        candidate: the other model's.
+        seed: of the resampling, which draws the same instances on both sides.
+    """
+    delta = judge(candidate) - judge(reference)
+    if len(reference) < 2 or math.isnan(delta):
+        return PairedResult(delta, math.nan, math.nan, math.nan)
+    rng = np.random.default_rng(seed)
+    drawn = (rng.integers(0, len(reference), len(reference)) for _ in range(RESAMPLES))
+    deltas = [judge(candidate.iloc[rows]) - judge(reference.iloc[rows]) for rows in drawn]
+    known = np.array([value for value in deltas if not math.isnan(value)])
+    if not len(known):
+        return PairedResult(delta, math.nan, math.nan, math.nan)
+    low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
+    return PairedResult(delta, float(low), float(high), math.nan)
+
+
+def set_table(
+    instances: pd.DataFrame, metrics: Mapping[tuple[str, str], Sequence[SetMetric]], reference: str, *, seed: int
+) -> pd.DataFrame:
+    """Rows for the degradation table, one a model, task, perturbation and set metric.
+
+    Args:
+        instances: of all models, with the columns of :data:`harness.execution.records.COLUMNS`.
+        metrics: by scenario and adapter.
+        reference: label of the model that the others are compared with.
+        seed: of the resampling.
+    """
+    rows: list[dict[str, object]] = []
+    keys = ["scenario", "adapter", "perturbation"]
+    for task, of_task in instances.groupby(keys, sort=False):
+        scenario, adapter, _ = map(str, task)
+        parts = {
+            str(model): part.sort_values(["trial", "instance_id"], ignore_index=True)
+            for model, part in of_task.groupby("model", sort=False)
+        }
+        base = parts[reference]
+        for metric in metrics.get((scenario, adapter), ()):
+            expected = metric.judge(base)
+            for model, part in parts.items():
+                same = model == reference
+                result = None if same else compare_sets(metric.judge, base, part, seed=seed)
+                row = dict(zip(keys, task, strict=True)) | {
+                    "model": model,
+                    "metric": metric.name,
+                    "n": len(part),
+                    "value": expected if same else metric.judge(part),
+                    "reference_value": expected,
+                }
+                rows.append(row | (result._asdict() if result else {}))
+    return pd.DataFrame(rows)

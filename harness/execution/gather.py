@@ -1,0 +1,88 @@
+"""What all models answered, in two tables; and a sentence on whatever was not asked as it was meant to be."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import NamedTuple
+
+import pandas as pd
+import pyarrow as pa
+
+from harness.errors import RunError
+from harness.execution.records import SCHEMA, SCORE_SCHEMA
+from harness.execution.runner import Asked
+from harness.execution.tasks import Task
+
+
+class Tables(NamedTuple):
+    """``instances`` and ``scores`` of a run."""
+
+    instances: pa.Table
+    scores: pa.Table
+    notes: list[str]
+
+
+def gather(tasks: Sequence[Task], asked: Sequence[Sequence[Asked]]) -> Tables:
+    """Put together what each model answered to each task.
+
+    Args:
+        tasks: what was asked.
+        asked: by model, and in it by task.
+
+    An instance that one model could not take is left out for all of them, and counted.
+
+    Raises:
+        RunError: nothing is left.
+    """
+    answers, scores, notes = [], [], []
+    for number, task in enumerate(tasks):
+        of_task = [of_model[number] for of_model in asked]
+        out = {(instance.id, instance.perturbation) for one in of_task for instance in one.left_out}
+        kept = [
+            record
+            for one in of_task
+            for record in one.records
+            if (record.answer["instance_id"], record.answer["perturbation"]) not in out
+        ]
+        answers += [record.answer for record in kept]
+        scores += [score for record in kept for score in record.scores]
+        notes += _notes(task, len(out), [record.answer for record in of_task[0].records])
+    if not answers:
+        raise RunError("No question of these scenarios fits the context of every model; choose others.")
+    return Tables(
+        pa.Table.from_pylist(answers, SCHEMA),
+        pa.Table.from_pylist(scores, SCORE_SCHEMA),
+        notes,
+    )
+
+
+def frame(table: pa.Table) -> pd.DataFrame:
+    """For statistics: in pandas, with a ``correct`` that may be missing."""
+    found: pd.DataFrame = table.to_pandas()
+    return found.astype({"correct": "boolean"})
+
+
+def _notes(task: Task, n_out: int, answers: list[dict[str, object]]) -> list[str]:
+    """On one task: the words for what the columns ``n_examples``, ``n_dropped``, ``n_cut`` and ``n_tied`` count."""
+    total = len(task.instances)
+    found: list[str] = []
+    wanted = task.spec.n_shots
+    had = min((len(examples) for examples in task.examples.values()), default=0)
+    if had < wanted:
+        found.append(f"asked after {had} examples instead of {wanted}, because there are no more")
+    dropped, cut = (sum(answer[column] != 0 for answer in answers) for column in ("n_dropped", "n_cut"))
+    if dropped:
+        found.append(f"{dropped} of {total} prompts lost examples to fit the context")
+    if cut:
+        found.append(f"{cut} of {total} inputs were cut to fit the context")
+    if n_out:
+        found.append(f"{n_out} of {total} instances were left out, because they do not fit the context at all")
+    tied = sum(isinstance(answer["n_tied"], int) and answer["n_tied"] > 1 for answer in answers)
+    if tied:
+        found.append(f"{tied} of {total} answers are ties between choices and earn a share of the credit")
+    return [f"{task.label}: {'; '.join(found)}."] if found else []
+
+
+def guess_rates(tasks: Sequence[Task]) -> dict[str, float]:
+    """By scenario: the share of right answers that guessing gives."""
+    return {task.scenario.name: task.scenario.guess_rate for task in tasks}
