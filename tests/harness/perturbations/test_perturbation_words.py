@@ -14,7 +14,7 @@ from harness.perturbations.words import WORD, match_case, read_list, replace_sam
     ("text", "words"),
     [
         ("Don't stop, it’s 'fine'!", ["Don't", "stop", "it’s", "fine"]),
-        ("x2 my_var 3rd the-end", ["the", "end"]),
+        ("x2's my_var 3rd the-end", ["the", "end"]),
         ("naïve café", ["naïve", "café"]),
         ("", []),
     ],
