@@ -55,7 +55,7 @@ def _prepare(body: ChatRequest, text: str, served: Served) -> tuple[_Writer, lis
         [prompt],
         served,
         candidates=body.n,
-        score_from=None if body.prompt_logprobs is None else 1,
+        score_from=None if body.prompt_logprobs is None else lambda _prompt: 1,
         top_k=max(wanted, default=None),
     )
     return _Writer(body, served, prompt), jobs

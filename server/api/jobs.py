@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
@@ -95,9 +96,16 @@ def completion_jobs(request: CompletionRequest, prompts: list[Prompt], served: S
         prompts,
         served,
         candidates=request.candidates,
-        score_from=max(request.logprob_start_len, 1) if request.scores_prompt else None,
+        score_from=(lambda prompt: _first_scored(request, prompt, served)) if request.scores_prompt else None,
         top_k=max((k for k in wanted if k is not None), default=None),
     )
+
+
+def _first_scored(request: CompletionRequest, prompt: Prompt, served: Served) -> int:
+    """The later of what the request's two fields say; the first token of all is never scored."""
+    offset = request.logprob_start_offset
+    beyond = prompt.first_beyond(served.engine.model, offset) if offset else 0
+    return max(request.logprob_start_len, beyond, 1)
 
 
 def make_jobs(
@@ -106,7 +114,7 @@ def make_jobs(
     served: Served,
     *,
     candidates: int,
-    score_from: int | None,
+    score_from: Callable[[Prompt], int] | None,
     top_k: int | None,
 ) -> list[Job]:
     """One job a candidate, those of one prompt together; candidate *j* draws with seed + *j*.
@@ -120,17 +128,18 @@ def make_jobs(
         top_k: alternatives to each scored token; None: no log-probabilities.
     """
     sampling = read_sampling(request, served)
+    firsts = [None if score_from is None else score_from(prompt) for prompt in prompts]
     jobs = [
         Job(
             prompt=prompt.tokens,
             max_tokens=max(0, min(request.limit, served.engine.context_size - len(prompt.tokens))),
-            score_from=None if score_from is None else prompt.hidden + score_from,
+            score_from=None if first is None else prompt.hidden + first,
             top_k=top_k,
             sampling=sampling if j == 0 else replace(sampling, seed=sampling.seed + j),
             stops=tuple(request.stop),
             cache=(request.cache_salt or "") if request.cache_prompt else None,
         )
-        for prompt in prompts
+        for prompt, first in zip(prompts, firsts, strict=True)
         for j in range(candidates)
     ]
     entries = sum(job.entries for job in jobs)

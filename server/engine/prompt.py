@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import bisect
 from dataclasses import dataclass
 
 from server.engine.llama import Model
+from server.engine.text import text_and_offsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,6 +25,12 @@ class Prompt:
         dropped = max(0, len(tail) - max(n - self.hidden, 1))
         spaces = frozenset(i - dropped for i in self.added_spaces if i >= dropped)
         return Prompt((*head, *tail[dropped:]), self.hidden, spaces)
+
+    def first_beyond(self, model: Model, characters: int) -> int:
+        """Which of the client's tokens is the first that ends beyond so many characters; their number if none does."""
+        text, offsets = text_and_offsets(self.pieces(model))
+        ends = [*offsets[1:], len(text)]
+        return bisect.bisect_right(ends, characters)
 
     def pieces(self, model: Model) -> list[bytes]:
         """Bytes of each token that the client sees."""

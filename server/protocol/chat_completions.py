@@ -25,6 +25,7 @@ class ChatRequest(Conversation, SamplingFields):
             "echo": (False,),
             "function_call": ("none", "auto"),
             "logprob_start_len": (-1, 0),
+            "logprob_start_offset": (0,),
             "modalities": (["text"],),
             "return_token_ids": (False,),
             "return_tokens_as_token_ids": (False,),

@@ -1,6 +1,6 @@
 """``POST /v1/completions``: the request with its limits, and the response, after OpenAI's API reference.
 
-Extensions are named as vLLM, SGLang (``logprob_start_len``) or llama.cpp name them.
+Extensions are named as vLLM, SGLang (``logprob_start_len``) or llama.cpp name them; ``logprob_start_offset`` is ours.
 """
 
 from __future__ import annotations
@@ -40,6 +40,8 @@ class CompletionRequest(SamplingFields):
     prompt_logprobs: Annotated[int, Field(ge=0, le=MAX_LOGPROBS)] | None = None
     logprob_start_len: Annotated[int, Field(ge=-1)] = -1
     """Score the prompt's tokens from this one on only; -1: all."""
+    logprob_start_offset: Annotated[int, Field(ge=0)] = 0
+    """Score only tokens that reach beyond so many characters of the prompt, for clients without a tokenizer."""
     return_token_ids: bool = False
     return_tokens: bool = False
     """llama.cpp's: token ids in its own format."""

@@ -168,6 +168,20 @@ def test_only_the_end_of_a_prompt_is_scored(steady: ServerUnderTest, start: int,
     assert [top.keys() for top in part["top_logprobs"][first:]] == [top.keys() for top in whole["top_logprobs"][first:]]
 
 
+@pytest.mark.parametrize("prompt", ["One two three, one two three.", "Änne: 3 € — 漢字!", [5, 6, 7, 8]], ids=str)
+def test_tokens_are_scored_from_a_character_on(steady: ServerUnderTest, prompt: str | list[int]) -> None:
+    body = SCORE | {"prompt": prompt, "max_tokens": 0}
+    whole = one(steady, **body)
+    n = len(whole["logprobs"]["tokens"])
+    ends = [*whole["logprobs"]["text_offset"][1:], len(whole["text"])]
+    for offset in range(len(whole["text"]) + 2):
+        part = one(steady, **body, logprob_start_offset=offset)["logprobs"]
+        needed = [i for i in range(1, n) if ends[i] > offset]
+        assert [i for i in range(n) if part["token_logprobs"][i] is not None] == needed
+        for i in needed:
+            assert part["token_logprobs"][i] == pytest.approx(whole["logprobs"]["token_logprobs"][i], abs=1e-3)
+
+
 # The cache
 
 

@@ -107,6 +107,7 @@ BAD = {
     "stream_options": anything_but(dict),
     "prompt_logprobs": integers_outside(0, 20) | anything_but(int),
     "logprob_start_len": st.integers(max_value=-2) | anything_but(int),
+    "logprob_start_offset": st.integers(max_value=-1) | anything_but(int),
     "truncate_prompt_tokens": st.integers(max_value=-2) | anything_but(int),
     "min_tokens": st.integers(max_value=-1) | anything_but(int),
     "presence_penalty": numbers_outside(-2, 2),
