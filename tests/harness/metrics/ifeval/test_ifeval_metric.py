@@ -54,7 +54,7 @@ def asked(*instructions: tuple[str, dict[str, Any] | None]) -> Instance:
 
 
 def answer(text: str) -> Answer:
-    return Answer(text, 0.0, (), 0, "")
+    return Answer(text, 0.0, (), 0)
 
 
 NO_COMMA = ("punctuation:no_comma", {"num_words": None})
