@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import os
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import gguf
 import numpy as np
 import pytest
+from hub_stand_in import NAME, Repo, StandIn
 
 WIDTH = 256
 N_TOKENS = 300
@@ -100,3 +102,17 @@ def make_imatrix() -> Callable[..., Path]:
 def little_f16(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The little Llama with F16 matrices. All tests read it, so none may change it."""
     return write_model(tmp_path_factory.mktemp("models") / "little-F16.gguf")
+
+
+@pytest.fixture
+def hub(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, little_f16: Path) -> Iterator[StandIn]:
+    """A Hub with the little Llama in one repository, an empty cache, and none of the user's own settings."""
+    for name in list(os.environ):
+        if name.startswith(("HF_", "HUGGINGFACE_")) and name != "HF_HUB_DISABLE_TELEMETRY":
+            monkeypatch.delenv(name)
+    with StandIn() as stand_in:
+        stand_in.repos[NAME] = Repo({"README.md": b"# Little", "Little-F16.gguf": little_f16.read_bytes()})
+        monkeypatch.setenv("HF_ENDPOINT", stand_in.url)
+        monkeypatch.setenv("HF_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("HF_TOKEN", "hf_ours")
+        yield stand_in
