@@ -15,11 +15,12 @@ from harness.adaptation.window import Window
 from harness.data.table import Store
 from harness.execution.tasks import Asking, Task, plan_tasks
 from harness.scenarios.base import Scenario
+from harness.scenarios.generated.scenarios import GENERATED_SCENARIOS
 from harness.scenarios.table import SCENARIOS
 from harness.types import Instance, Prompt
 
 GOLDEN = Path(__file__).parent / "golden"
-SHOWN: dict[str, Scenario] = {scenario.name: scenario for scenario in SCENARIOS.values()}
+SHOWN: dict[str, Scenario] = {scenario.name: scenario for scenario in (*SCENARIOS.values(), *GENERATED_SCENARIOS)}
 
 
 def shown(text: str | tuple[int, ...], window: Window) -> str:
