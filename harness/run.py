@@ -16,6 +16,7 @@ from harness.degradation.chance import tasks_at_chance
 from harness.degradation.sets import set_table
 from harness.degradation.table import degradation_table, in_order
 from harness.display import Display
+from harness.execution.concurrency import Concurrency
 from harness.execution.gather import Tables, frame, gather, guess_rates
 from harness.execution.runner import Asked, run_task
 from harness.execution.tasks import Task, plan_tasks
@@ -115,9 +116,11 @@ def _ask_all(
     display.say(f"{label}: starting its server")
     with _serving(candidate, concurrency, folder) as endpoint:
         endpoint.room = room
+        limit = Concurrency(concurrency)
+        endpoint.on_overload = limit.overloaded
         for task in tasks:
             display.say(f"{label}: {task.label}")
-            asked = run_task(endpoint, label, task, concurrency=concurrency, tick=display.tick)
+            asked = run_task(endpoint, label, task, concurrency=limit, tick=display.tick)
             display.finished(f"{label}: {task.label}, {asked.summary(task)}")
             found.append(asked)
     return found

@@ -82,7 +82,7 @@ def record(
     row = (
         *(*what, instance.kind, main.name, value, _correct(main, value), answer.valid, answer.text, instance.gold),
         list(instance.golds),
-        context if isinstance(context, str) else request.text,
+        context if isinstance(context, str) and context else request.text,
         *(request.n_examples, request.n_dropped, request.n_cut),
         *(answer.logprob, answer.n_bytes, list(answer.token_logprobs)),
         [reference.text for reference in instance.references] if len(instance.references) > 1 else [],

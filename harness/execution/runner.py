@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Callable
 from concurrent.futures import Future, ThreadPoolExecutor, as_completed
 from typing import NamedTuple
 
 from harness.errors import DoesNotFit, RunError
+from harness.execution.concurrency import Concurrency
 from harness.execution.records import Record, record
 from harness.execution.tasks import Task
 from harness.serving.endpoint import Endpoint
@@ -21,38 +23,47 @@ class Asked(NamedTuple):
     """In the order of the instances."""
     left_out: list[Instance]
     """Those that do not fit the context, whatever is left out of their prompts."""
+    seconds: float
+    """From the first prompt that was made to the last answer."""
 
     def summary(self, task: Task) -> str:
-        """``exact_match 0.941 over 400``, for the progress display."""
+        """``exact_match 0.941 over 400, 23.4 a second``, for the progress display."""
         values = [row.answer["value"] for row in self.records if row.answer["value"] is not None]
         mean = sum(values) / len(values) if values else math.nan
-        return f"{task.metrics[0].name} {mean:.3f} over {len(self.records)}"
+        rate = len(self.records) / max(self.seconds, 1e-9)
+        return f"{task.metrics[0].name} {mean:.3f} over {len(self.records)}, {rate:.1f} a second"
 
 
-def run_task(endpoint: Endpoint, model: str, task: Task, *, concurrency: int, tick: Callable[[], None]) -> Asked:
+def run_task(
+    endpoint: Endpoint, model: str, task: Task, *, concurrency: Concurrency, tick: Callable[[], None]
+) -> Asked:
     """Ask every instance of a task.
 
     Args:
         endpoint: where to ask.
         model: label of the model in the results.
         task: what to ask.
-        concurrency: requests under way at once.
+        concurrency: lets requests through.
         tick: called when an instance is done.
 
     Raises:
         RunError: an instance could not be asked; it is named, and the others under way are given up.
     """
-    pool = ThreadPoolExecutor(concurrency)
+    begin = time.monotonic()
+    concurrency.look_again()
+    pool = ThreadPoolExecutor(concurrency.most)
     try:
-        requests = dict(
-            zip(task.instances, pool.map(lambda i: _request(task, i, endpoint), task.instances), strict=True)
-        )
+        made = pool.map(lambda instance: _request(task, instance, endpoint), task.instances)
+        requests = dict(zip(task.instances, made, strict=True))
         fitting = {instance: request for instance, request in requests.items() if request}
         left_out = [instance for instance, request in requests.items() if not request]
+        for _ in left_out:
+            tick()
         # Prompts with the same beginning one after the other, so that the server still has it when the next one comes.
         order = sorted(fitting, key=lambda instance: fitting[instance].text)
         futures: dict[Future[Record], Instance] = {
-            pool.submit(_ask, endpoint, model, task, instance, fitting[instance]): instance for instance in order
+            pool.submit(_ask, endpoint, model, task, instance, fitting[instance], concurrency): instance
+            for instance in order
         }
         answered: dict[Instance, Record] = {}
         for future in as_completed(futures):
@@ -61,9 +72,7 @@ def run_task(endpoint: Endpoint, model: str, task: Task, *, concurrency: int, ti
             except RunError as error:
                 raise RunError(f"{task.label}, instance {futures[future].id}: {error}") from error
             tick()
-        for _ in left_out:
-            tick()
-        return Asked([answered[instance] for instance in fitting], left_out)
+        return Asked([answered[instance] for instance in fitting], left_out, time.monotonic() - begin)
     finally:
         # Not waited for: after a failure the requests under way end when their server is stopped.
         pool.shutdown(wait=False, cancel_futures=True)
@@ -76,7 +85,10 @@ def _request(task: Task, instance: Instance, endpoint: Endpoint) -> Request | No
         return None
 
 
-def _ask(endpoint: Endpoint, model: str, task: Task, instance: Instance, request: Request) -> Record:
-    completions = endpoint.complete(request)
+def _ask(
+    endpoint: Endpoint, model: str, task: Task, instance: Instance, request: Request, concurrency: Concurrency
+) -> Record:
+    with concurrency.one():
+        completions = endpoint.complete(request)
     answer = task.adapter.read(instance, request, completions)
     return record(model, task, instance, request, answer, completions)

@@ -7,23 +7,34 @@ import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import TracebackType
+from typing import Protocol
 
 import openai
-import pydantic
 from openai.types import Completion as OpenAICompletion
 from openai.types import CompletionChoice
 
+from harness.continuation import first_of_continuation
 from harness.errors import RunError
 from harness.types import Completion, Prompt, Request
 
+RETRIES = 6
+"""Of a request that found the endpoint overloaded or out of reach, at growing intervals: half a minute in all."""
+OVERLOADED = (429, 503)
 SELF_TEST_PROMPT = "One two three, one two three."
 
 
-class _Tokenized(pydantic.BaseModel):
+class _HasStatus(Protocol):
+    """An HTTP response, of whichever client library the openai package uses."""
+
+    @property
+    def status_code(self) -> int: ...
+
+
+class _Tokenized(openai.BaseModel):
     tokens: list[int]
 
 
-class _Detokenized(pydantic.BaseModel):
+class _Detokenized(openai.BaseModel):
     prompt: str
 
 
@@ -35,13 +46,16 @@ class Endpoint:
         self._client = openai.OpenAI(
             base_url=base_url,
             api_key="none",
-            max_retries=2,
+            max_retries=RETRIES,
             timeout=600,
             # Loopback needs no proxy, whatever the environment says.
-            http_client=openai.DefaultHttpxClient(trust_env=False),
+            http_client=openai.DefaultHttpxClient(trust_env=False, event_hooks={"response": [self._watch]}),
         )
         self._model = model
         self._alive = alive
+        self.on_overload: Callable[[], None] = lambda: None
+        """Told when the endpoint says that it cannot keep up; the request itself is sent again."""
+        self._scores_from = False
         self.room: int | None = None
         """Tokens to keep to, where that is less than the model's own context: all models are asked alike."""
 
@@ -65,7 +79,10 @@ class Endpoint:
             raise RunError(
                 f"The endpoint of {self._model} returned {len(choices)} choices for {len(request.prompts)} prompts."
             )
-        return [self._completion(choice, echo=request.echo) for choice in choices]
+        return [
+            self._completion(choice, prompt if request.echo else None)
+            for choice, prompt in zip(choices, request.prompts, strict=True)
+        ]
 
     @property
     def context(self) -> int:
@@ -84,6 +101,11 @@ class Endpoint:
     def tokenize(self, text: str) -> list[int]:
         """The tokens of a text, as a prompt gets them but without BOS."""
         return self._tokens({"prompt": text, "add_special_tokens": False})
+
+    @functools.cached_property
+    def bos(self) -> tuple[int, ...]:
+        """What the server puts before a text: a BOS, or nothing."""
+        return tuple(self._tokens({"prompt": "", "add_special_tokens": True}))
 
     def tokenize_chat(self, message: str) -> list[int]:
         """A user's message in the model's chat template, up to where the assistant is to speak."""
@@ -109,7 +131,21 @@ class Endpoint:
                 logprobs=1,
                 echo=request.echo,
                 stop=list(request.stop) or None,
+                extra_body=self._start(request),
             )
+
+    def _start(self, request: Request) -> dict[str, int]:
+        """Where scoring begins, for a server that can leave out what comes before: extensions of its API."""
+        if not (request.echo and self._scores_from):
+            return {}
+        # The prompts of a request share these fields, so the shortest context decides.
+        first = min(len(prompt.context) for prompt in request.prompts)
+        of_text = isinstance(request.prompts[0].context, str)
+        return {"logprob_start_offset" if of_text else "logprob_start_len": first}
+
+    def _watch(self, response: _HasStatus) -> None:
+        if response.status_code in OVERLOADED:
+            self.on_overload()
 
     @contextmanager
     def _failures(self) -> Iterator[None]:
@@ -124,7 +160,7 @@ class Endpoint:
         except openai.OpenAIError as error:
             raise RunError(f"The endpoint of {self._model} failed: {error}") from error
 
-    def _completion(self, choice: CompletionChoice, *, echo: bool) -> Completion:
+    def _completion(self, choice: CompletionChoice, echoed: Prompt | None) -> Completion:
         """The choice, if its arrays are whole: a null dropped from the middle of a text would make its score better."""
         logprobs = choice.logprobs
         if logprobs is None:
@@ -141,7 +177,8 @@ class Endpoint:
         )
         if not len(completion.tokens) == len(completion.token_logprobs) == len(completion.text_offset):
             raise RunError(f"The endpoint of {self._model} returned arrays of different lengths for one completion.")
-        if None in completion.token_logprobs[int(echo) :]:
+        needed = max(1, first_of_continuation(completion, echoed)) if echoed else 0
+        if None in completion.token_logprobs[needed:]:
             raise RunError(f"The endpoint of {self._model} returned no log-probability for some of the tokens.")
         return completion
 
@@ -162,6 +199,19 @@ class Endpoint:
         )
         if problem:
             raise RunError(f"The endpoint of {self._model} cannot be used for scoring: it {problem}.")
+        self._scores_from = self._can_start_late()
+
+    def _can_start_late(self) -> bool:
+        """Whether it understands that a context need not be scored; one that does not refuses that, or scores it."""
+        middle = len(SELF_TEST_PROMPT) // 2
+        request = Request((Prompt(SELF_TEST_PROMPT[:middle], SELF_TEST_PROMPT[middle:]),), max_tokens=0, echo=True)
+        self._scores_from = True
+        try:
+            (late,) = self.complete(request)
+        except RunError:
+            return False
+        first = first_of_continuation(late, request.prompts[0])
+        return late.token_logprobs[:first] == (None,) * first
 
 
 def _problem_with_echo(completion: Completion) -> str | None:
