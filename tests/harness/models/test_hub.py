@@ -6,6 +6,7 @@ import os
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 
 import httpx
@@ -122,6 +123,15 @@ def test_a_part_that_is_not_published(hub: StandIn) -> None:
     hub.repos[NAME] = Repo({"Little-F16-00002-of-00002.gguf": b"GGUF"})
     said = refusal(UserError, lambda: take(open_repository(HubId(NAME))))
     assert said == f"{NAME} has only Little-F16-00002-of-00002.gguf of the 2 parts of f16."
+
+
+def test_a_file_that_is_too_large_for_http(hub: StandIn) -> None:
+    repo = open_repository(HubId(NAME))
+    (found,) = repo.published
+    large = replace(found, files=(replace(found.files[0], bytes=60 * 10**9),))
+    said = refusal(UserError, lambda: repo.facts(large, print))
+    assert said.endswith(f"download it first with `hf download {NAME} {F16} --revision {repo.commit}`.")
+    assert hub.downloads(F16) == []
 
 
 # Wrong bytes
