@@ -16,7 +16,8 @@ GENDERS = {
 
 SURNAMES = {
     "asian": frozenset(
-        "nguyen tran pham huynh kim choi kwon yoon wang zhang chen liu huang zhao wu zhou patel gupta reddy".split()
+        "nguyen tran pham huynh kim choi kwon yoon wang zhang chen liu huang zhao wu zhou patel gupta reddy"
+        " tanaka".split()
     ),
     "hispanic": frozenset(
         "garcia rodriguez martinez hernandez lopez gonzalez perez sanchez ramirez torres flores rivera gomez diaz reyes"

@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.metrics.bleu import BLEU_1, BLEU_4, CORPUS_BLEU, words
@@ -44,6 +44,7 @@ def test_words_are_split_as_in_the_penn_treebank() -> None:
 SENTENCES = st.lists(st.sampled_from(["ab", "cd", "é.", "x,", "Ω?"]), max_size=8).map(" ".join)
 
 
+@settings(deadline=None)  # the first example loads a library
 @given(SENTENCES, SENTENCES)
 def test_bleu_agrees_with_nltk(gold: str, text: str) -> None:
     from nltk.translate.bleu_score import SmoothingFunction, sentence_bleu
