@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -32,7 +33,7 @@ COLUMNS = (
     *WHAT,
     Column("kind", pa.string(), "slice of the scenario"),
     Column("metric", pa.string(), "the scenario's main metric"),
-    Column("value", pa.float64(), "its judgement"),
+    Column("value", pa.float64(), "its judgement; null where this answer has none"),
     Column("correct", pa.bool_(), "whether it was right; null where the metric knows no right and wrong"),
     Column("valid", pa.bool_(), "false for a completion that was no answer at all; it counts as wrong"),
     Column("answer", pa.string(), "what the model answered; of choices that tie, the first"),
@@ -49,6 +50,7 @@ COLUMNS = (
     Column("choice_logprobs", pa.list_(pa.float64()), "their log-probabilities, where they are scored apart"),
     Column("n_tied", pa.int64(), "choices that tied for the best: 1 for a clear choice, 0 where none was made"),
     Column("finish_reason", pa.string(), "why the (first) completion ended"),
+    Column("seconds", pa.float64(), "from sending the request to having its answer, others being under way"),
     Column("details", pa.string(), "what else the scenario's metrics know of the instance, as JSON"),
 )
 SCHEMA = pa.schema([pa.field(c.name, c.type, metadata={"meaning": c.meaning}) for c in COLUMNS])
@@ -72,11 +74,17 @@ class Record(NamedTuple):
 
 
 def record(
-    model: str, task: Task, instance: Instance, request: Request, answer: Answer, completions: list[Completion]
+    model: str,
+    task: Task,
+    instance: Instance,
+    request: Request,
+    answer: Answer,
+    completions: list[Completion],
+    seconds: float,
 ) -> Record:
-    """The rows of one instance, judged by the task's metrics."""
+    """The rows of one instance, judged by the task's metrics; its request took ``seconds``."""
     what = (model, task.scenario.name, task.adapter_name, task.trial, instance.id, instance.perturbation)
-    values = [(metric, metric.judge(instance, answer)) for metric in task.metrics]
+    values = [(metric, _known(metric.judge(instance, answer))) for metric in task.metrics]
     main, value = values[0]
     context = request.prompts[0].context
     row = (
@@ -87,6 +95,7 @@ def record(
         *(answer.logprob, answer.n_bytes, list(answer.token_logprobs)),
         [reference.text for reference in instance.references] if len(instance.references) > 1 else [],
         *(list(answer.choice_logprobs), len(answer.chosen), completions[0].finish_reason),
+        seconds,
         json.dumps(dict(instance.details), ensure_ascii=False, default=str) if instance.details else "",
     )
     scores = [(*what, metric.name, value, metric.weight(answer), _correct(metric, value)) for metric, value in values]
@@ -96,6 +105,10 @@ def record(
     )
 
 
-def _correct(metric: Metric, value: float) -> bool | None:
+def _known(value: float) -> float | None:
+    return None if math.isnan(value) else value
+
+
+def _correct(metric: Metric, value: float | None) -> bool | None:
     """A tie earns a share of the credit and is not right."""
-    return value == 1 if metric.is_binary and value == value else None
+    return value == 1 if metric.is_binary and value is not None else None

@@ -89,6 +89,8 @@ def _ask(
     endpoint: Endpoint, model: str, task: Task, instance: Instance, request: Request, concurrency: Concurrency
 ) -> Record:
     with concurrency.one():
+        begin = time.monotonic()
         completions = endpoint.complete(request)
+        seconds = time.monotonic() - begin
     answer = task.adapter.read(instance, request, completions)
-    return record(model, task, instance, request, answer, completions)
+    return record(model, task, instance, request, answer, completions, seconds)
