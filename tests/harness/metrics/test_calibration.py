@@ -7,7 +7,7 @@ from random import Random
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.metrics.calibration import CALIBRATION, confidences
@@ -82,6 +82,7 @@ def test_what_cannot_be_judged(name: str, unknown: dict[str, list[float]], rows:
 PAIRS = st.lists(st.tuples(st.sampled_from([0.1, 0.2, 0.5, 0.8, 0.99]), st.sampled_from([0.0, 0.5, 1.0])), min_size=1)
 
 
+@settings(deadline=None)
 @given(PAIRS, st.randoms())
 def test_values_are_bounded_and_the_order_of_rows_does_not_matter(
     pairs: list[tuple[float, float]], random: Random
@@ -93,6 +94,7 @@ def test_values_are_bounded_and_the_order_of_rows_does_not_matter(
         assert value == pytest.approx(judge(said(*map(list, zip(*shuffled, strict=True)))))
 
 
+@settings(deadline=None)
 @given(PAIRS)
 def test_one_bin_never_finds_more_than_ten(pairs: list[tuple[float, float]]) -> None:
     answered = said(*map(list, zip(*pairs, strict=True)))

@@ -5,7 +5,7 @@ import random
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.errors import RunError
@@ -65,6 +65,7 @@ def test_an_instance_without_its_original_is_named() -> None:
         worst_case(asked(("a", "", 1), ("c", "typos", 1)), ROBUSTNESS, higher_is_better=True)
 
 
+@settings(deadline=None)
 @given(
     st.dictionaries(st.tuples(st.sampled_from("abc"), st.sampled_from(ROBUSTNESS)), st.floats(0, 1)),
     st.fixed_dictionaries({name: st.floats(0, 1) for name in "abc"}),
