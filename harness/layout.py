@@ -43,12 +43,12 @@ class Layout:
 
     def listed(self, text: str, choices: Sequence[str]) -> str:
         """An input with its choices under it, up to where the output's prefix begins."""
-        first = self.label(0)
-        lines = (
-            f"{self.reference_prefix.replace(first, self.label(index))}{choice}{self.reference_suffix}"
-            for index, choice in enumerate(choices)
-        )
+        lines = (f"{self.choice_prefix(index)}{choice}{self.reference_suffix}" for index, choice in enumerate(choices))
         return f"{self.input(text)}{''.join(lines)}"
+
+    def choice_prefix(self, index: int) -> str:
+        """``A. ``, ``B. ``, ...: what stands before the choice with this index where choices are listed."""
+        return self.reference_prefix.replace(self.label(0), self.label(index))
 
     def input(self, text: str) -> str:
         """An input up to where the output's prefix begins."""
@@ -62,6 +62,10 @@ class Layout:
         """An input with its output: an example."""
         return f"{block}{self.output_prefix}{output}{self.output_suffix}"
 
+    def reasoned(self, explanation: str, output: str) -> str:
+        """An output after the steps that lead to it."""
+        return f"{self.chain_of_thought_prefix}{explanation}{self.chain_of_thought_suffix}{output}"
+
     def prompt(self, examples: Sequence[str], asked: str) -> str:
         """The whole prompt, from blocks made by :meth:`solved` and :meth:`asked`."""
         blocks = [*([self.instructions] if self.instructions else []), *examples, asked]
@@ -70,3 +74,10 @@ class Layout:
 
 QUESTION = Layout()
 """``Question: ...`` and ``Answer: ...``, an empty line between."""
+
+RANKING = Layout(
+    reference_prefix="Passage: ",
+    input_prefix="Query: ",
+    output_prefix="Does the passage answer the query?\nAnswer: ",
+)
+"""A passage, a query, and HELM's question whether the one answers the other."""

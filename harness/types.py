@@ -77,11 +77,13 @@ class Request:
     """Tokens of the input that were cut off to fit the context."""
     labels: tuple[str, ...] = ()
     """What the choices are called, where the answer is one of these."""
+    shown: str | None = None
+    """The prompt for people, where the prompts are token ids."""
 
     @property
     def text(self) -> str:
         """The first prompt in words, or what its token ids look like."""
-        whole = self.prompts[0].whole
+        whole = self.prompts[0].whole if self.shown is None else self.shown
         return whole if isinstance(whole, str) else " ".join(map(str, whole))
 
 

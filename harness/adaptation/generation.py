@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from harness.adaptation.in_context import build_context
-from harness.adaptation.reading import scored
+from harness.adaptation.reading import written
 from harness.adaptation.window import Window
+from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec
 from harness.types import Answer, Completion, Instance, Prompt, Request
 
@@ -13,12 +14,16 @@ NO_GOLD = "n/a"
 
 
 class Generation:
-    """Greedy completion up to a stop sequence."""
+    """Greedy completion up to a stop sequence.
+
+    Chain of thought is no adapter of its own, as it is none in HELM: examples show the steps that their references
+    have, and the model goes on in the same way. (HELM's gsm and math have the steps in the text of the reference.)
+    """
 
     def adapt(self, instance: Instance, examples: list[Instance], spec: AdapterSpec, window: Window) -> Request:
         """The input after the solved examples."""
         layout = spec.layout_of(instance)
-        solved = [layout.solved(layout.input(example.input), output(example, spec)) for example in examples]
+        solved = [layout.solved(layout.input(example.input), _shown(layout, example, spec)) for example in examples]
         context = build_context(
             layout,
             solved,
@@ -39,13 +44,7 @@ class Generation:
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:  # noqa: ARG002
         """The text, without the spaces around it."""
         (completion,) = completions
-        logprobs = scored(completion)
-        return Answer(
-            text=completion.text.strip(),
-            logprob=sum(logprobs),
-            token_logprobs=logprobs,
-            n_bytes=len(completion.text.encode()),
-        )
+        return written(completion)
 
 
 def output(example: Instance, spec: AdapterSpec) -> str:
@@ -53,3 +52,13 @@ def output(example: Instance, spec: AdapterSpec) -> str:
     if spec.multi_label:
         return ", ".join(example.golds) or NO_GOLD
     return example.gold or NO_GOLD
+
+
+def explanation(example: Instance) -> str:
+    """The steps to the first correct reference, or an empty string."""
+    return next((reference.explanation for reference in example.references if reference.is_correct), "")
+
+
+def _shown(layout: Layout, example: Instance, spec: AdapterSpec) -> str:
+    steps, answer = explanation(example), output(example, spec)
+    return layout.reasoned(steps, answer) if steps else answer

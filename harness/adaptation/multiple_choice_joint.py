@@ -1,10 +1,12 @@
-"""multiple_choice_joint: all choices in one prompt, the model answers with a letter."""
+"""multiple_choice_joint: all choices in one prompt, the model answers with a letter, at once or after its reasons."""
 
 from __future__ import annotations
 
-from harness.adaptation.generation import NO_GOLD
+from dataclasses import replace
+
+from harness.adaptation.generation import NO_GOLD, explanation
 from harness.adaptation.in_context import build_context
-from harness.adaptation.reading import scored
+from harness.adaptation.reading import written
 from harness.adaptation.window import Window
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec
@@ -19,7 +21,10 @@ class MultipleChoiceJoint:
         layout = spec.layout_of(instance)
         context = build_context(
             layout,
-            [layout.solved(listed(layout, example, example.input), letter(layout, example)) for example in examples],
+            [
+                layout.solved(listed(layout, example, example.input), self.shown(layout, example))
+                for example in examples
+            ],
             lambda text: layout.asked(listed(layout, instance, text)),
             instance.input,
             window,
@@ -35,20 +40,34 @@ class MultipleChoiceJoint:
             labels=tuple(layout.label(index) for index in range(len(instance.references))),
         )
 
+    def shown(self, layout: Layout, example: Instance) -> str:
+        """The answer of an example: the letter of its first correct choice."""
+        index = first_correct(example)
+        return NO_GOLD if index is None else layout.label(index)
+
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:
         """The choice whose letter was given. Anything else is kept as it is and marked invalid: it is simply wrong."""
         (completion,) = completions
-        given = completion.text.strip()
-        chosen = (request.labels.index(given),) if given in request.labels else ()
-        logprobs = scored(completion)
-        return Answer(
-            text=instance.references[chosen[0]].text if chosen else given,
-            logprob=sum(logprobs),
-            token_logprobs=logprobs,
-            n_bytes=len(completion.text.encode()),
-            chosen=chosen,
-            valid=bool(chosen),
-        )
+        answer = written(completion)
+        if answer.text not in request.labels:
+            return replace(answer, valid=False)
+        index = request.labels.index(answer.text)
+        return replace(answer, text=instance.references[index].text, chosen=(index,))
+
+
+class MultipleChoiceJointChainOfThought(MultipleChoiceJoint):
+    """The letter comes after the reasons, somewhere in the text: a metric finds it there, as in HELM."""
+
+    def shown(self, layout: Layout, example: Instance) -> str:
+        """The steps, and the prefix of the correct choice as it is listed, brackets and all."""
+        index = first_correct(example)
+        answer = NO_GOLD if index is None else layout.choice_prefix(index)
+        return layout.reasoned(explanation(example), answer)
+
+    def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:  # noqa: ARG002
+        """The whole text."""
+        (completion,) = completions
+        return written(completion)
 
 
 def listed(layout: Layout, instance: Instance, text: str) -> str:
@@ -56,6 +75,6 @@ def listed(layout: Layout, instance: Instance, text: str) -> str:
     return layout.listed(text, [reference.text for reference in instance.references])
 
 
-def letter(layout: Layout, example: Instance) -> str:
-    """The letter of an example's first correct choice."""
-    return next((layout.label(i) for i, reference in enumerate(example.references) if reference.is_correct), NO_GOLD)
+def first_correct(example: Instance) -> int | None:
+    """Index of the first correct choice."""
+    return next((i for i, reference in enumerate(example.references) if reference.is_correct), None)

@@ -1,25 +1,28 @@
-"""multiple_choice_separate_original: each choice is scored as a continuation; the likeliest per token is the answer."""
+"""multiple_choice_separate_*: each choice is scored as the answer that follows the question, and the best is taken."""
 
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 
 from harness.adaptation.generation import output
-from harness.adaptation.in_context import build_context
-from harness.adaptation.reading import best, continuation_logprobs
+from harness.adaptation.in_context import answer_space, build_context, prompts_after
+from harness.adaptation.reading import best, continuation_bytes, continuation_logprobs
 from harness.adaptation.window import Window
 from harness.scenarios.base import AdapterSpec
-from harness.types import Answer, Completion, Instance, Prompt, Request
+from harness.types import Answer, Completion, Instance, Request
+
+NO_QUESTION = "Answer:"
+"""After which a choice is scored to see how likely it is whatever was asked (HELM; Brown et al. 2020, section 2.4)."""
 
 
 class MultipleChoiceSeparateOriginal:
-    """All choices of an instance go in one request, so that the server computes their common context once."""
+    """The likeliest choice per token. All choices of an instance go in one request: their context is computed once."""
 
     def adapt(self, instance: Instance, examples: list[Instance], spec: AdapterSpec, window: Window) -> Request:
         """One prompt a choice: the question and the choice as its answer."""
         layout = spec.layout_of(instance)
-        space = layout.output_prefix[len(layout.output_prefix.rstrip()) :]
-        answers = [f"{space}{reference.text}" for reference in instance.references]
+        answers = [f"{answer_space(layout)}{reference.text}" for reference in instance.references]
         context = build_context(
             layout,
             [layout.solved(layout.input(example.input), output(example, spec)) for example in examples],
@@ -28,28 +31,59 @@ class MultipleChoiceSeparateOriginal:
             window,
             answers=answers,
         )
+        others = self.other_contexts(len(answers))
+        contexts = [context.text] * len(answers) + others
         return Request(
-            tuple(Prompt(context.text, answer) for answer in answers),
+            prompts_after(contexts, answers * (len(contexts) // len(answers)), window),
             max_tokens=0,
             echo=True,
             n_examples=context.n_examples,
             n_dropped=context.n_dropped,
             n_cut=context.n_cut,
+            shown=context.text,
         )
 
+    def other_contexts(self, n_choices: int) -> list[str]:  # noqa: ARG002
+        """After what else each choice is scored, choice by choice."""
+        return []
+
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:
-        """The choice with the highest mean log-probability per token; all of them where several tie."""
+        """The choice with the highest score; all of those that tie for it."""
         logprobs = [continuation_logprobs(*pair) for pair in zip(completions, request.prompts, strict=True)]
-        sums = tuple(math.fsum(values) for values in logprobs)
-        means = [total / len(values) for total, values in zip(sums, logprobs, strict=True)]
         texts = [reference.text for reference in instance.references]
-        chosen = best(means, texts)
+        chosen = best(self.scores(logprobs), texts)
         first = chosen[0]
         return Answer(
             text=texts[first],
-            logprob=sums[first],
+            logprob=math.fsum(logprobs[first]),
             token_logprobs=logprobs[first],
-            n_bytes=len(str(request.prompts[first].continuation).encode()),
-            choice_logprobs=sums,
+            n_bytes=continuation_bytes(completions[first], request.prompts[first]),
+            choice_logprobs=tuple(self.ranked_by(logprobs)),
             chosen=chosen,
         )
+
+    def scores(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
+        """Of each choice, from the log-probabilities of each prompt's tokens: their mean."""
+        return [math.fsum(values) / len(values) for values in logprobs]
+
+    def ranked_by(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
+        """What metrics get to know of each choice: the sum, which they divide by lengths of their own."""
+        return [math.fsum(values) for values in logprobs]
+
+
+class MultipleChoiceSeparateCalibrated(MultipleChoiceSeparateOriginal):
+    """The choice that the question makes likelier the most."""
+
+    def other_contexts(self, n_choices: int) -> list[str]:
+        """:data:`NO_QUESTION`."""
+        return [NO_QUESTION] * n_choices
+
+    def scores(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
+        """Log-probability after the question less that after none: of the sums, as in HELM, not of the means."""
+        sums = [math.fsum(values) for values in logprobs]
+        half = len(sums) // 2
+        return [after - alone for after, alone in zip(sums[:half], sums[half:], strict=True)]
+
+    def ranked_by(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
+        """The scores."""
+        return self.scores(logprobs)

@@ -2,15 +2,31 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 
+from harness.continuation import first_of_continuation
 from harness.errors import RunError
-from harness.types import Completion, Prompt
+from harness.types import Answer, Completion, Prompt
+
+BYTES = "bytes:\\x"
+"""How the name of a token begins that is no whole UTF-8: HELM's and OpenAI's ``bytes:\\xe2\\x80``."""
 
 
 def scored(completion: Completion) -> tuple[float, ...]:
     """The log-probabilities that there are."""
     return tuple(value for value in completion.token_logprobs if value is not None)
+
+
+def written(completion: Completion) -> Answer:
+    """Generated text, without the spaces around it."""
+    logprobs = scored(completion)
+    return Answer(
+        text=completion.text.strip(),
+        logprob=math.fsum(logprobs),
+        token_logprobs=logprobs,
+        n_bytes=len(completion.text.encode()),
+    )
 
 
 def continuation_logprobs(completion: Completion, prompt: Prompt) -> tuple[float, ...]:
@@ -26,16 +42,33 @@ def continuation_logprobs(completion: Completion, prompt: Prompt) -> tuple[float
     found = completion.token_logprobs[begin:]
     known = tuple(value for value in found if value is not None)
     if not known or len(known) < len(found):
-        raise RunError(f"The endpoint returned no log-probabilities for the continuation {prompt.continuation!r}.")
+        shown = prompt.continuation if isinstance(prompt.continuation, str) else completion.text[-50:]
+        raise RunError(f"The endpoint returned no log-probabilities for the continuation {shown!r}.")
     return known
 
 
-def first_of_continuation(completion: Completion, prompt: Prompt) -> int:
-    """Index of the continuation's first token."""
-    if not isinstance(prompt.context, str):
-        return len(completion.tokens) - len(prompt.continuation)
-    ends = (*completion.text_offset[1:], len(completion.text))
-    return next((index for index, end in enumerate(ends) if end > len(prompt.context)), len(ends))
+def continuation_bytes(completion: Completion, prompt: Prompt) -> int:
+    """UTF-8 bytes of the continuation."""
+    if isinstance(prompt.continuation, str):
+        return len(prompt.continuation.encode())
+    tokens = completion.tokens[first_of_continuation(completion, prompt) :]
+    return sum(len(token_bytes(token)) for token in tokens)
+
+
+def token_bytes(name: str) -> bytes:
+    """What a token stands for, by its name."""
+    if name.startswith(BYTES):
+        return bytes.fromhex(name.removeprefix(BYTES).replace("\\x", ""))
+    return name.encode()
+
+
+def is_greedy(completion: Completion, prompt: Prompt) -> bool | None:
+    """Whether each token of the continuation is the likeliest one at its place; None where that is not known."""
+    begin = first_of_continuation(completion, prompt)
+    pairs = list(zip(completion.token_logprobs, completion.top_logprobs, strict=False))[begin:]
+    if not pairs or any(value is None or top is None for value, top in pairs):
+        return None
+    return all(value == top for value, top in pairs)
 
 
 def best(scores: Sequence[float], texts: Sequence[str]) -> tuple[int, ...]:
@@ -49,5 +82,10 @@ def best(scores: Sequence[float], texts: Sequence[str]) -> tuple[int, ...]:
             f"The endpoint gave all {len(scores)} choices the same log-probability ({scores[0]:g}); its scores mean "
             "nothing, so they are not judged."
         )
-    highest = max(scores)
-    return tuple(index for index, score in enumerate(scores) if score == highest)
+    return highest(scores)
+
+
+def highest(scores: Sequence[float]) -> tuple[int, ...]:
+    """Indices of the highest scores: one, or all of those that tie for it."""
+    most = max(scores)
+    return tuple(index for index, score in enumerate(scores) if score == most)

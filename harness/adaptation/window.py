@@ -13,6 +13,11 @@ class Window(Protocol):
         """Tokens that prompt and answer may have together, at most."""
         ...
 
+    @property
+    def bos(self) -> tuple[int, ...]:
+        """What the server puts before a text: a BOS, or nothing."""
+        ...
+
     def tokenize(self, text: str) -> list[int]:
         """The tokens of a text, as a prompt gets them but without special tokens around it."""
         ...
