@@ -10,11 +10,12 @@ from types import TracebackType
 from typing import Protocol
 
 import openai
-from openai.types import Completion as OpenAICompletion
-from openai.types import CompletionChoice
+import pydantic
 
 from harness.continuation import first_of_continuation
-from harness.errors import RunError
+from harness.errors import RunError, UserError
+from harness.serving.batches import in_batches
+from harness.serving.wire import Choice, CompletionBody, Detokenized, Tokenized
 from harness.types import Completion, Prompt, Request
 
 RETRIES = 6
@@ -28,14 +29,6 @@ class _HasStatus(Protocol):
 
     @property
     def status_code(self) -> int: ...
-
-
-class _Tokenized(openai.BaseModel):
-    tokens: list[int]
-
-
-class _Detokenized(openai.BaseModel):
-    prompt: str
 
 
 class Endpoint:
@@ -73,6 +66,9 @@ class Endpoint:
         Raises:
             RunError: the endpoint failed, or its answer is not usable.
         """
+        return [completion for batch in in_batches(request) for completion in self._complete(batch)]
+
+    def _complete(self, request: Request) -> list[Completion]:
         response = self._send(request)
         choices = sorted(response.choices, key=lambda choice: choice.index)
         if len(choices) != len(request.prompts):
@@ -108,22 +104,31 @@ class Endpoint:
         return tuple(self._tokens({"prompt": "", "add_special_tokens": True}))
 
     def tokenize_chat(self, message: str) -> list[int]:
-        """A user's message in the model's chat template, up to where the assistant is to speak."""
-        return self._tokens({"messages": [{"role": "user", "content": message}]})
+        """A user's message in the model's chat template, up to where the assistant is to speak.
+
+        Raises:
+            UserError: the model has no chat template, or none that takes the message.
+        """
+        try:
+            return self._tokens({"messages": [{"role": "user", "content": message}]})
+        except RunError as error:
+            if not isinstance(error.__cause__, openai.BadRequestError):
+                raise
+            raise UserError(f"{self._model} cannot be asked with --chat; leave it out. {error}") from error
 
     def detokenize(self, tokens: list[int]) -> str:
         """The text of tokens."""
         with self._failures():
-            body = self._client.post("/detokenize", body={"tokens": tokens}, cast_to=_Detokenized)
-        return body.prompt
+            body = self._client.post("/detokenize", body={"tokens": tokens}, cast_to=object)
+            return Detokenized.model_validate(body).prompt
 
     def _tokens(self, body: dict[str, object]) -> list[int]:
         with self._failures():
-            return self._client.post("/tokenize", body=body, cast_to=_Tokenized).tokens
+            return Tokenized.model_validate(self._client.post("/tokenize", body=body, cast_to=object)).tokens
 
-    def _send(self, request: Request) -> OpenAICompletion:
+    def _send(self, request: Request) -> CompletionBody:
         with self._failures():
-            return self._client.completions.create(
+            response = self._client.completions.with_raw_response.create(
                 model=self._model,
                 prompt=[prompt.whole for prompt in request.prompts],  # type: ignore[arg-type] # text and ids never mix
                 max_tokens=request.max_tokens,
@@ -133,6 +138,7 @@ class Endpoint:
                 stop=list(request.stop) or None,
                 extra_body=self._start(request),
             )
+            return CompletionBody.model_validate_json(response.content)
 
     def _start(self, request: Request) -> dict[str, int]:
         """Where scoring begins, for a server that can leave out what comes before: extensions of its API."""
@@ -157,10 +163,16 @@ class Endpoint:
             raise RunError(f"The endpoint of {self._model} could not be reached: {error}") from error
         except openai.BadRequestError as error:
             raise RunError(f"The endpoint of {self._model} refused: {error.message}") from error
+        except pydantic.ValidationError as error:
+            fault = error.errors()[0]
+            place = ".".join(map(str, fault["loc"]))
+            raise RunError(
+                f"The endpoint of {self._model} answered something else than was asked for: {place}: {fault['msg']}."
+            ) from error
         except openai.OpenAIError as error:
             raise RunError(f"The endpoint of {self._model} failed: {error}") from error
 
-    def _completion(self, choice: CompletionChoice, echoed: Prompt | None) -> Completion:
+    def _completion(self, choice: Choice, echoed: Prompt | None) -> Completion:
         """The choice, if its arrays are whole: a null dropped from the middle of a text would make its score better."""
         logprobs = choice.logprobs
         if logprobs is None:
@@ -172,7 +184,7 @@ class Endpoint:
             tokens=tuple(logprobs.tokens or ()),
             token_logprobs=tuple(logprobs.token_logprobs or ()),
             text_offset=tuple(logprobs.text_offset or ()),
-            finish_reason=choice.finish_reason,
+            finish_reason=choice.finish_reason or "",
             top_logprobs=tuple(max(top.values()) if top else None for top in logprobs.top_logprobs or ()),
         )
         if not len(completion.tokens) == len(completion.token_logprobs) == len(completion.text_offset):
