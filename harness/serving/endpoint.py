@@ -18,8 +18,8 @@ from harness.serving.batches import in_batches
 from harness.serving.wire import Choice, CompletionBody, Detokenized, Tokenized
 from harness.types import Completion, Prompt, Request
 
-RETRIES = 6
-"""Of a request that found the endpoint overloaded or out of reach, at growing intervals: half a minute in all."""
+RETRIES = 4
+"""Of a request that found the endpoint overloaded or out of reach, at growing intervals: some 7 seconds in all."""
 OVERLOADED = (429, 503)
 SELF_TEST_PROMPT = "One two three, one two three."
 
