@@ -47,6 +47,7 @@ class ByteWindow:
     """A model whose tokens are bytes, and which has room for everything."""
 
     context = 1_000_000
+    bos: tuple[int, ...] = ()
 
     def tokenize(self, text: str) -> list[int]:
         return list(text.encode())
