@@ -30,8 +30,11 @@ from harness.reports.rows import SHORT_ADAPTERS
 from harness.reports.terminal import print_table
 from harness.run import run as run_job
 from harness.run_spec import RunSpec
+from harness.scenarios.suites import DEFAULT_SUITE, suite_names
 from harness.scenarios.table import SCENARIOS
 
+EXIT_INCOMPLETE = 3
+"""Some scenarios were left out, because their data cannot be had."""
 EXIT_INTERRUPTED = 130
 DEFAULT_CACHE = Path(platformdirs.user_cache_dir("quant-harness")) / "gguf"
 
@@ -72,10 +75,21 @@ def run(
             help="What to compare with: a name or a path.", envvar="HARNESS_REFERENCE", show_default="the base model"
         ),
     ] = None,
+    suite: Annotated[
+        str,
+        typer.Option(
+            help=f"Selections of scenarios, by commas: {', '.join(suite_names())} (all whose data is here).",
+            envvar="HARNESS_SUITE",
+            show_default=f"{DEFAULT_SUITE}, where no scenarios are named",
+        ),
+    ] = "",
     scenarios: Annotated[
         str,
-        typer.Option(help="Names, by commas; `harness scenarios` lists them.", envvar="HARNESS_SCENARIOS"),
-    ] = "all",
+        typer.Option(
+            help="Names, by commas; `harness scenarios` lists them. mmlu:anatomy+astronomy names slices of one.",
+            envvar="HARNESS_SCENARIOS",
+        ),
+    ] = "",
     max_instances: Annotated[
         int, typer.Option(min=0, help="Instances a scenario, at most; 0 for all.", envvar="HARNESS_MAX_INSTANCES")
     ] = 400,
@@ -113,12 +127,17 @@ def run(
     ] = DEFAULT_CACHE,
     as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.", envvar="HARNESS_JSON")] = False,
 ) -> None:
-    """Quantize a model, serve every quantization, ask all of them the same, and report what was lost."""
+    """Quantize a model, serve every quantization, ask all of them the same, and report what was lost.
+
+    Exit codes: 0 all was asked; 3 the data of some scenarios could not be had, and the others were asked; 2 something
+    asked for is wrong, or no data can be had; 1 something failed on the way; 130 interrupted.
+    """
     spec = RunSpec(
         base=find_base(model),
         models=_names(models),
         reference=reference,
-        scenarios=tuple(SCENARIOS) if scenarios == "all" else _names(scenarios),
+        suites=_names(suite) or (() if scenarios else (DEFAULT_SUITE,)),
+        scenarios=_names(scenarios),
         asking=Asking(
             max_instances=max_instances or None,
             seed=seed,
@@ -136,10 +155,12 @@ def run(
         sys.stdout.write(result.degradation.to_json(orient="records", indent=2, double_precision=15) + "\n")
         for note in (*result.notes, f"Everything else is in {spec.out}"):
             print(note, file=sys.stderr)
-        return
-    console = _console()
-    print_table(console, result.degradation, result.candidates, result.notes)
-    console.print(f"Everything else is in {spec.out}", soft_wrap=True)
+    else:
+        console = _console()
+        print_table(console, result.degradation, result.candidates, result.notes)
+        console.print(f"Everything else is in {spec.out}", soft_wrap=True)
+    if result.left_out:
+        raise typer.Exit(EXIT_INCOMPLETE)
 
 
 @app.command()

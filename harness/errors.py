@@ -4,6 +4,7 @@
 
     HarnessError        anything below; the command line shows its sentence and no traceback
     ├── UserError       the input is wrong: a config, a path, an option (exit code 2)
+    │   └── MissingTable  the data of one scenario cannot be had; a run goes on with the others
     └── RunError        the input was right and something failed while running (exit code 1)
         └── DoesNotFit  one instance is too long for the context, whatever is left out of its prompt
 """
@@ -28,6 +29,19 @@ class UserError(HarnessError):
     """Bad input: trying again without changing it is pointless."""
 
     exit_code = 2
+
+
+class MissingTable(UserError):
+    """The data of a scenario is not here and cannot be had, or cannot be read: a run leaves out the scenario."""
+
+    def __init__(self, what: str, remedy: str) -> None:
+        """Take what is wrong and what to do; ``{scenario}`` in the latter stands for the scenario's name."""
+        super().__init__(f"{what}; {remedy}.")
+        self.what, self.remedy = what, remedy
+
+    def of(self, scenario: str) -> MissingTable:
+        """The same, once it is known which scenario wanted the data."""
+        return MissingTable(f"{scenario}: {self.what}", self.remedy.replace("{scenario}", scenario))
 
 
 class RunError(HarnessError):

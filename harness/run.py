@@ -19,12 +19,15 @@ from harness.display import Display
 from harness.execution.concurrency import Concurrency
 from harness.execution.gather import Tables, frame, gather, guess_rates
 from harness.execution.runner import Asked, run_task
-from harness.execution.tasks import Task, plan_tasks
+from harness.execution.plan import plan
+from harness.execution.tasks import Task
 from harness.models.candidates import Candidate, prepare
 from harness.reports.files import run_folder, write_run
 from harness.reports.markdown import markdown_report
 from harness.run_spec import RunSpec, run_record
-from harness.scenarios.table import find_scenarios
+from harness.scenarios.selection import find_scenarios
+from harness.scenarios.suites import suite
+from harness.scenarios.table import SCENARIOS
 from harness.serving.endpoint import Endpoint
 from harness.serving.process import ServerProcess
 
@@ -39,6 +42,8 @@ class RunResult:
     degradation: pd.DataFrame
     notes: list[str]
 
+    left_out: list[str]
+    """Sentences on scenarios that were not asked, because their data cannot be had; the notes have them too."""
 
 def run(spec: RunSpec, display: Display) -> RunResult:
     """Do the whole job.
@@ -48,7 +53,11 @@ def run(spec: RunSpec, display: Display) -> RunResult:
         RunError: a server or an answer failed; no server is left running and no folder half-written.
     """
     started = datetime.datetime.now(datetime.UTC)
-    tasks = plan_tasks(find_scenarios(list(spec.scenarios)), open_store(spec.dataset_dir), spec.asking)
+    store = open_store(spec.dataset_dir, display.say)
+    selectors = [selector for name in spec.suites for selector in suite(name, SCENARIOS, store)]
+    tasks, left_out = plan(find_scenarios([*selectors, *spec.scenarios], SCENARIOS), store, spec.asking)
+    for line in left_out:
+        display.say(line)
     with run_folder(spec.out) as folder:
         candidates, notes = prepare(
             spec.base,
@@ -65,11 +74,11 @@ def run(spec: RunSpec, display: Display) -> RunResult:
         reference = candidates[0].label
         degradation = _compare(tables, tasks, reference, spec.asking.seed)
         instances = frame(tables.instances)
-        notes = [*notes, *tables.notes, *tasks_at_chance(instances, reference, guess_rates(tasks))]
+        notes = [*left_out, *notes, *tables.notes, *tasks_at_chance(instances, reference, guess_rates(tasks))]
         report = markdown_report(degradation, candidates, notes, spec.command())
         record = run_record(spec, candidates, tasks, notes, started)
         write_run(folder, tables.instances, tables.scores, degradation, record, report)
-    return RunResult(candidates, instances, frame(tables.scores), degradation, notes)
+    return RunResult(candidates, instances, frame(tables.scores), degradation, notes, left_out)
 
 
 def _compare(tables: Tables, tasks: list[Task], reference: str, seed: int) -> pd.DataFrame:

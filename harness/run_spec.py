@@ -27,7 +27,10 @@ class RunSpec:
     base: Path | Repository
     models: tuple[str, ...]
     reference: str | None
+    suites: tuple[str, ...]
+    """Names that :func:`harness.scenarios.suites.suite` knows; with ``scenarios`` they add up."""
     scenarios: tuple[str, ...]
+    """Selectors as :func:`harness.scenarios.selection.find_scenarios` takes them."""
     asking: Asking
     dataset_dir: Path | None
     concurrency: int
@@ -39,7 +42,9 @@ class RunSpec:
         words = ["harness", "run", "--models", ",".join(self.models)]
         words += ["--model", str(self.base)] if self.base != BUNDLED_MODEL else []
         words += ["--reference", self.reference] if self.reference else []
-        words += ["--scenarios", ",".join(self.scenarios), "--seed", str(self.asking.seed)]
+        words += ["--suite", ",".join(self.suites)] if self.suites else []
+        words += ["--scenarios", ",".join(self.scenarios)] if self.scenarios else []
+        words += ["--seed", str(self.asking.seed)]
         words += ["--max-instances", str(self.asking.max_instances or 0), "--concurrency", str(self.concurrency)]
         words += ["--trials", str(self.asking.trials)] if self.asking.trials > 1 else []
         words += ["--chat"] if self.asking.chat else []

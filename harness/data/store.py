@@ -1,37 +1,19 @@
-"""Where tables come from: a folder with the same tables as the Hub, or the Hub through ``datasets``."""
+"""Which store a run reads its tables from."""
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable
 from pathlib import Path
 
-from harness.data.table import Row, Store, Table
-from harness.errors import UserError
+from harness.data.hub import Hub
+from harness.data.mirror import Mirror
+from harness.data.table import Store
 
 
-class Mirror:
-    """A folder with ``{dataset}/{config}/{split}.parquet``."""
+def open_store(folder: Path | None, say: Callable[[str], None] = lambda _line: None) -> Store:
+    """The mirror in ``folder``, or the Hub, which tells ``say`` of every download.
 
-    def __init__(self, folder: Path) -> None:
-        self._folder = folder
-
-    def rows(self, table: Table) -> Iterable[Row]:
-        """All rows of the file."""
-        import datasets
-
-        if not self.has(table):
-            raise UserError(f"{self._path(table)} is not there.")
-        rows: Iterable[Row] = datasets.Dataset.from_parquet(str(self._path(table)))
-        return rows
-
-    def has(self, table: Table) -> bool:
-        """Whether the file is there."""
-        return self._path(table).is_file()
-
-    def _path(self, table: Table) -> Path:
-        return self._folder / table.dataset / table.config / f"{table.split}.parquet"
-
-
-def open_store(folder: Path | None) -> Store:
-    """The mirror in ``folder``, or the Hub."""
-    return Mirror(folder or Path())
+    Raises:
+        UserError: there is no such folder.
+    """
+    return Mirror(folder) if folder else Hub(say)

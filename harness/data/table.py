@@ -31,7 +31,7 @@ class Store(Protocol):
         """All rows in their own order.
 
         Raises:
-            MissingTable: the table is not here and cannot be had; the sentence names the command that would get it.
+            MissingTable: the table is not here and cannot be had, or it is damaged.
         """
         ...
 

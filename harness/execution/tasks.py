@@ -14,6 +14,7 @@ from harness.metrics.base import Metric, SetMetric
 from harness.metrics.table import METRICS, SET_METRICS
 from harness.perturbations.base import Perturbation, perturbed
 from harness.scenarios.base import AdapterSpec, Scenario
+from harness.scenarios.loading import load_data
 from harness.types import Instance, Request
 
 
@@ -52,7 +53,7 @@ class Task:
     @property
     def adapter_name(self) -> str:
         """For tables: the adapter, and whether it goes through the chat template."""
-        return f"{self.spec.method}_chat" if self.chat else self.spec.method
+        return f"{self.spec.method}_chat" if self.is_chat else self.spec.method
 
     @property
     def metrics(self) -> list[Metric]:
@@ -81,11 +82,11 @@ def plan_tasks(scenarios: list[Scenario], store: Store, asking: Asking) -> list[
     """The tasks of a run, from one seed.
 
     Raises:
-        MissingTable: a scenario's data is not there.
+        MissingTable: a scenario's data cannot be had or read.
     """
     tasks: list[Task] = []
     for scenario in scenarios:
-        data = scenario.load(store)
+        data = load_data(scenario, store)
         originals = choose_instances(data.test, asking.max_instances, asking.seed)
         changed = [perturbed(i, perturbation, asking.seed) for perturbation in asking.perturbations for i in originals]
         for spec in scenario.adapters:

@@ -8,10 +8,9 @@ import pytest
 from world_oracle import FIELDS, Oracle
 
 from harness.adaptation.table import ADAPTERS
-from harness.errors import UserError
 from harness.metrics.table import METRICS
 from harness.scenarios.base import Data, Scenario
-from harness.scenarios.table import SCENARIOS, find_scenarios
+from harness.scenarios.table import SCENARIOS
 from harness.scenarios.world.facts import World
 from harness.scenarios.world.questions import N_CHOICES, pair_is_held_out
 
@@ -93,22 +92,3 @@ def test_kinds_cover_what_a_scenario_is_about(world: World) -> None:
     assert asked["world_facts"] == asked["world_choice"]
     assert asked["world_facts"] | asked["world_two_step"] == FIELDS.keys()
     assert not asked["world_facts"] & asked["world_two_step"]
-
-
-def test_scenarios_are_found_in_the_order_asked_and_once() -> None:
-    found = find_scenarios(["world_sums", "world_facts", "world_sums"])
-    assert [scenario.name for scenario in found] == ["world_sums", "world_facts"]
-
-
-@pytest.mark.parametrize(
-    ("names", "sentence"),
-    [
-        (["world_sum"], "--scenarios: there is no scenario 'world_sum'; did you mean 'world_sums'?"),
-        (["mmlu"], "--scenarios: there is no scenario 'mmlu'; `harness scenarios` lists them."),
-        ([], "--scenarios names nothing; `harness scenarios` lists what there is."),
-    ],
-)
-def test_names_that_are_no_scenario(names: list[str], sentence: str) -> None:
-    with pytest.raises(UserError) as caught:
-        find_scenarios(names)
-    assert str(caught.value) == sentence

@@ -1,0 +1,129 @@
+"""Tables from the Hugging Face Hub through ``datasets``, each kept as one Parquet file once it has been downloaded.
+
+They are kept by their revision in a folder of our own within the cache of ``datasets``, so that it is known without
+the network what is here, and a table that is here means the same rows for ever.
+
+``datasets`` is imported late: it takes a second, which a run on local tables need not wait for.
+"""
+
+from __future__ import annotations
+
+import logging
+import os
+import tempfile
+from collections.abc import Callable, Iterable
+from pathlib import Path
+from typing import Any
+
+import httpx
+
+from harness.data.parquet import count_rows, read_rows
+from harness.data.table import Row, Table
+from harness.errors import MissingTable
+
+REMEDY = "once that is mended, `harness scenarios prefetch {scenario}` gets it"
+
+
+class Hub:
+    """The Hub and what has been downloaded from it. ``HF_ENDPOINT`` and the Hub's other settings are honoured."""
+
+    def __init__(self, say: Callable[[str], None] = lambda _line: None, cache: Path | None = None) -> None:
+        """``say`` gets a line for each download."""
+        self._say = say
+        self._cache = cache or default_cache()
+        self._unreachable = ""
+
+    def rows(self, table: Table) -> Iterable[Row]:
+        """All rows; the table is downloaded if it is not here.
+
+        Raises:
+            MissingTable: it cannot be downloaded, or what is here is damaged.
+        """
+        path = self._path(table)
+        if not path.is_file():
+            self._download(table, path)
+        return read_rows([path])
+
+    def has(self, table: Table) -> bool:
+        """Whether the table is here; the network is not asked."""
+        return self._path(table).is_file()
+
+    def count(self, table: Table) -> int | None:
+        """Rows, without reading them; None where the table is not here."""
+        return count_rows([self._path(table)]) if self.has(table) else None
+
+    def _download(self, table: Table, path: Path) -> None:
+        # The library tries for half a minute, which a run with forty scenarios is not to wait for forty times.
+        if not self._unreachable:
+            self._say(f"downloading {table}")
+            try:
+                return _download(table, path)
+            except Exception as error:  # the library raises errors of many kinds of its own and of those below it
+                if not _is_unreachable(error):
+                    raise MissingTable(f"{table} cannot be downloaded ({_reason(error)})", REMEDY) from error
+                self._unreachable = _reason(error)
+        raise MissingTable(f"{table} cannot be downloaded, the Hub is out of reach ({self._unreachable})", REMEDY)
+
+    def _path(self, table: Table) -> Path:
+        # A revision may be a branch with slashes in its name.
+        revision = table.revision.replace("/", "--")
+        return self._cache / table.dataset / revision / table.config / f"{table.split}.parquet"
+
+
+def default_cache() -> Path:
+    """A folder in the cache of ``datasets``, which ``HF_DATASETS_CACHE`` and ``HF_HOME`` move."""
+    home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"))
+    folder = os.environ.get("HF_DATASETS_CACHE") or str(Path(home, "datasets"))
+    return Path(os.path.expandvars(folder)).expanduser() / "quant-harness"
+
+
+def _download(table: Table, path: Path) -> None:
+    datasets = _library()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
+        builder = datasets.load_dataset_builder(table.dataset, table.config, revision=table.revision, cache_dir=folder)
+        files = builder.config.data_files
+        if table.split not in files:
+            raise ValueError(f"it has no split {table.split!r}, but {', '.join(map(repr, files))}")
+        # The library would download all splits, of which the training data may be a thousand times as large.
+        builder.config.data_files = datasets.data_files.DataFilesDict({table.split: files[table.split]})
+        stated = (builder.info.splits or {}).get(table.split)
+        builder.download_and_prepare(verification_mode="no_checks")
+        found = builder.as_dataset(split=table.split)
+        # With all splits there the library itself would check this.
+        if stated and stated.num_examples != len(found):
+            raise ValueError(f"its card states {stated.num_examples} rows and there are {len(found)}")
+        made = Path(folder, "table.parquet")
+        found.to_parquet(str(made))
+        made.replace(path)
+
+
+def _library() -> Any:
+    """``datasets``, silent and without the requests by which it counts its users."""
+    os.environ.setdefault("HF_UPDATE_DOWNLOAD_COUNTS", "0")
+    import datasets
+    import huggingface_hub
+
+    datasets.disable_progress_bars()
+    # What goes wrong comes as an error too, and reaches the user as one sentence.
+    datasets.logging.set_verbosity(logging.CRITICAL)
+    huggingface_hub.logging.set_verbosity(logging.CRITICAL)
+    return datasets
+
+
+def _reason(error: BaseException) -> str:
+    """The first line of an error; of one that only says that generating failed, the error behind it."""
+    while type(error).__name__.startswith("DatasetGeneration") and error.__cause__ is not None:
+        error = error.__cause__
+    return next(iter(str(error).splitlines()), "").rstrip(". ") or type(error).__name__
+
+
+def _is_unreachable(error: BaseException | None) -> bool:
+    """Whether an error, or one that led to it, is that nobody answered or that nobody may be asked."""
+    from huggingface_hub.errors import OfflineModeIsEnabled
+
+    while error is not None:
+        if isinstance(error, (httpx.TransportError, ConnectionError, OfflineModeIsEnabled)):
+            return True
+        error = error.__cause__ or error.__context__
+    return False
