@@ -17,11 +17,12 @@ from harness.execution.tasks import Asking, Task, plan_tasks
 from harness.scenarios.base import Scenario
 from harness.scenarios.generated.scenarios import GENERATED_SCENARIOS
 from harness.scenarios.hub.multiple_choice import MULTIPLE_CHOICE_SCENARIOS
+from harness.scenarios.hub.text import TEXT_SCENARIOS
 from harness.scenarios.table import SCENARIOS
 from harness.types import Instance, Prompt
 
 GOLDEN = Path(__file__).parent / "golden"
-ALL = (*SCENARIOS.values(), *GENERATED_SCENARIOS, *MULTIPLE_CHOICE_SCENARIOS)
+ALL = (*SCENARIOS.values(), *GENERATED_SCENARIOS, *MULTIPLE_CHOICE_SCENARIOS, *TEXT_SCENARIOS)
 SHOWN: dict[str, Scenario] = {scenario.name: scenario for scenario in ALL}
 
 

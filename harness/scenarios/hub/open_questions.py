@@ -1,0 +1,58 @@
+"""Questions without choices: how they become instances, and what their answers are judged by."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from harness.scenarios.base import Data
+from harness.scenarios.hub.rows import Unusable
+from harness.types import Instance, Reference
+
+MIRROR_ONLY = "offline mirrors only"
+"""In the place of a revision: the Hub has no such table."""
+CONVERTED = "refs/convert/parquet"
+"""The branch where the Hub keeps its own Parquet copy of a data set that is published as a script."""
+EXAMPLE_EVERY = 10
+"""Where a data set has no rows for training, every so manieth is an example, beginning with the first."""
+
+MATCHES = ("quasi_exact_match", "exact_match", "prefix_exact_match", "quasi_prefix_exact_match")
+"""For short answers: HELM's ``get_exact_match_metric_specs``."""
+LABELS = (*MATCHES, "ece_10_bin", "ece_1_bin", "selective_acc@10", "selective_cov_acc_area", "brier")
+"""For answers that are labels: whether the model is right as often as it is sure, too."""
+OVERLAP = ("f1_score", "exact_match", "quasi_exact_match")
+"""For answers of some words: HELM's ``get_f1_metric_specs``."""
+OPEN_ENDED = ("f1_score", "rouge_l", "bleu_1", "bleu_4", "exact_match", "quasi_exact_match")
+"""For answers of a sentence: HELM's ``get_open_ended_generation_metric_specs``."""
+
+
+def open_question(
+    name: str, text: str, golds: Iterable[str], kind: str = "", details: Mapping[str, Any] | None = None
+) -> Instance:
+    """A question with its right answers, each once.
+
+    Raises:
+        Unusable: the question or an answer is empty.
+    """
+    answers = tuple(dict.fromkeys(golds))
+    if not text.strip():
+        raise Unusable("has an empty text")
+    if not all(answer.strip() for answer in answers):
+        raise Unusable("has an empty answer")
+    return Instance(name, text, tuple(Reference(answer, True) for answer in answers), kind, details=details or {})
+
+
+def set_apart(found: list[Instance]) -> Data:
+    """Every tenth as an example, and the others to be asked."""
+    test = [one for number, one in enumerate(found) if number % EXAMPLE_EVERY]
+    return Data(found[::EXAMPLE_EVERY], test)
+
+
+def passage_question(passage: str, question: str, between: str = "\n") -> str:
+    """A passage and a question about it, as HELM's ``PassageQuestionInput``."""
+    return f"{passage}{between}Question: {question}"
+
+
+def with_question_mark(question: str) -> str:
+    """The question, ending in a question mark."""
+    return question if question.endswith("?") else f"{question}?"
