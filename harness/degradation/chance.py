@@ -23,7 +23,8 @@ def tasks_at_chance(instances: pd.DataFrame, reference: str, guess_rates: Mappin
     asked = instances[(instances["model"] == reference) & originals & instances["correct"].notna()]
     for (scenario, adapter), of_task in asked.groupby(["scenario", "adapter"], sort=False):
         chance = guess_rates[str(scenario)]
-        right, n = int(of_task["correct"].sum()), len(of_task)
+        values = of_task.groupby("instance_id")["value"].mean()  # over trials, and with a share of the credit for ties
+        right, n = float(values.sum()), len(values)
         low, _ = proportion_confint(right, n, alpha=1 - CONFIDENCE, method="wilson")
         if right == 0 or low <= chance:  # of no right answers at all, rounding may put the limit above zero
             found.append(

@@ -15,28 +15,39 @@ RESAMPLES = 200
 """Enough for the first digit of an interval; each resample judges both sets anew, which takes BLEU 50 ms."""
 
 Judge = Callable[[pd.DataFrame], float]
+Trials = Sequence[pd.DataFrame]
+"""One model's rows of ``instances`` for one task, trial by trial: in each the same instances in the same order."""
 
 
-def compare_sets(judge: Judge, reference: pd.DataFrame, candidate: pd.DataFrame, *, seed: int) -> PairedResult:
+def compare_sets(judge: Judge, reference: Trials, candidate: Trials, *, seed: int) -> PairedResult:
     """Difference of a set's judgement with a percentile interval of the paired bootstrap; no p-value.
 
     Args:
         judge: from rows of ``instances`` to one figure.
         reference: the reference's rows, in the same order as
         candidate: the other model's.
-        seed: of the resampling, which draws the same instances on both sides.
+        seed: of the resampling, which draws the same instances on both sides and in all trials.
     """
-    delta = judge(candidate) - judge(reference)
-    if len(reference) < 2 or math.isnan(delta):
+    delta = judge_trials(judge, candidate) - judge_trials(judge, reference)
+    n = len(reference[0])
+    if n < 2 or math.isnan(delta):
         return PairedResult(delta, math.nan, math.nan, math.nan)
     rng = np.random.default_rng(seed)
-    drawn = (rng.integers(0, len(reference), len(reference)) for _ in range(RESAMPLES))
-    deltas = [judge(candidate.iloc[rows]) - judge(reference.iloc[rows]) for rows in drawn]
+    deltas: list[float] = []
+    for _ in range(RESAMPLES):
+        rows = rng.integers(0, n, n)
+        expected, found = (judge_trials(judge, [trial.iloc[rows] for trial in side]) for side in (reference, candidate))
+        deltas.append(found - expected)
     known = np.array([value for value in deltas if not math.isnan(value)])
     if not len(known):
         return PairedResult(delta, math.nan, math.nan, math.nan)
     low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
     return PairedResult(delta, float(low), float(high), math.nan)
+
+
+def judge_trials(judge: Judge, trials: Trials) -> float:
+    """Mean over the trials, each judged by itself (so in HELM too)."""
+    return float(np.mean([judge(trial) for trial in trials]))
 
 
 def set_table(
@@ -55,20 +66,20 @@ def set_table(
     for task, of_task in instances.groupby(keys, sort=False):
         scenario, adapter, _ = map(str, task)
         parts = {
-            str(model): part.sort_values(["trial", "instance_id"], ignore_index=True)
+            str(model): [trial.sort_values("instance_id", ignore_index=True) for _, trial in part.groupby("trial")]
             for model, part in of_task.groupby("model", sort=False)
         }
         base = parts[reference]
         for metric in metrics.get((scenario, adapter), ()):
-            expected = metric.judge(base)
-            for model, part in parts.items():
+            expected = judge_trials(metric.judge, base)
+            for model, trials in parts.items():
                 same = model == reference
-                result = None if same else compare_sets(metric.judge, base, part, seed=seed)
+                result = None if same else compare_sets(metric.judge, base, trials, seed=seed)
                 row = dict(zip(keys, task, strict=True)) | {
                     "model": model,
                     "metric": metric.name,
-                    "n": len(part),
-                    "value": expected if same else metric.judge(part),
+                    "n": len(trials[0]),
+                    "value": expected if same else judge_trials(metric.judge, trials),
                     "reference_value": expected,
                 }
                 rows.append(row | (result._asdict() if result else {}))

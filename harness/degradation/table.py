@@ -1,4 +1,4 @@
-"""``scores`` to ``degradation``: a row a model, scenario, adapter, perturbation and metric, paired with the reference."""
+"""``scores`` to ``degradation``: for each task and metric a row a model, paired with the reference."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ def degradation_table(scores: pd.DataFrame, reference: str, *, seed: int) -> pd.
 
     Returns:
         A row for each model and task with :data:`COLUMNS`, in the order in which they first appear. ``n`` counts
-        instances; over several trials an instance's value is their mean. ``delta`` is value minus reference value, in
-        the metric's own unit. The reference has rows of its own, without a comparison; flips are missing where the
-        metric knows no right and wrong.
+        instances; over several trials an instance's value is their mean, and flips are counted in every one. ``delta``
+        is value minus reference value, in the metric's own unit. The reference has rows of its own, without a
+        comparison; flips are missing where the metric knows no right and wrong.
 
     Raises:
         RunError: an instance was asked of one model and not of the reference, or the other way round; it is named.
@@ -76,7 +76,8 @@ def _paired(base: pd.DataFrame, other: pd.DataFrame, model: str, task: str) -> p
     if base.index.has_duplicates or other.index.has_duplicates:
         raise RunError(f"{task}: an instance of {model} or the reference is there twice; run them again.")
     columns = ["value", "correct"]
-    paired = base[[*columns, "weight"]].join(other[columns], lsuffix="_reference", rsuffix="_candidate")
+    suffixes = ("_reference", "_candidate")
+    paired = base[[*columns, "weight"]].merge(other[columns], left_index=True, right_index=True, suffixes=suffixes)
     return paired.sort_index()  # resampling goes by position: the order of the rows must not decide the interval
 
 
@@ -98,5 +99,8 @@ def _compare(paired: pd.DataFrame, seed: int, *, is_reference: bool) -> dict[str
     flips = count_flips(*right)
     # Ties between choices earn a share of the credit, and so do several trials on average: no longer right or wrong.
     whole = {*reference, *candidate} <= {0.0, 1.0}
-    result = compare_binary(*right) if whole else compare_continuous(reference, candidate, weights, seed=seed)
+    if whole:
+        result = compare_binary(reference == 1, candidate == 1)
+    else:
+        result = compare_continuous(reference, candidate, weights, seed=seed)
     return row | result._asdict() | {"flips_to_wrong": flips.to_wrong, "flips_to_right": flips.to_right}

@@ -8,11 +8,22 @@ from harness.degradation.chance import tasks_at_chance
 RATES = {"quiz": 0.25, "coin": 0.5, "open": 0.0, "text": 0.0}
 
 
-def instances(right: int | None, n: int, scenario: str = "quiz", model: str = "ref") -> pd.DataFrame:
+def instances(
+    right: int | None, n: int, scenario: str = "quiz", model: str = "ref", perturbation: str = "", trial: int = 0
+) -> pd.DataFrame:
     """Answers of one model to one task, the first ``right`` of them right; None for no right and wrong."""
     correct = [None if right is None else i < right for i in range(n)]
     return pd.DataFrame(
-        {"model": model, "scenario": scenario, "adapter": "joint", "correct": pd.array(correct, "boolean")}
+        {
+            "model": model,
+            "scenario": scenario,
+            "adapter": "joint",
+            "trial": trial,
+            "instance_id": [f"{scenario}-{i}" for i in range(n)],
+            "perturbation": perturbation,
+            "value": [0.7 if one is None else float(one) for one in correct],
+            "correct": pd.array(correct, "boolean"),
+        }
     )
 
 
@@ -45,3 +56,26 @@ def test_only_the_reference_and_only_right_or_wrong_count() -> None:
     ]
     (said,) = tasks_at_chance(pd.concat(parts), "ref", RATES)
     assert said.startswith("coin (joint): ")
+
+
+def test_perturbed_questions_do_not_count() -> None:
+    parts = [instances(90, 100), instances(0, 100, perturbation="lowercase")]
+    assert tasks_at_chance(pd.concat(parts), "ref", RATES) == []
+
+
+def test_a_share_of_the_credit_counts_as_a_share() -> None:
+    # 40 ties between two of four choices, one of them right: as good as 20 right answers, and better than none.
+    ties = instances(20, 100)
+    ties.loc[20:59, "value"] = 0.5
+    assert tasks_at_chance(ties, "ref", RATES) == []
+    ties.loc[20:59, "value"] = 0.1
+    (said,) = tasks_at_chance(ties, "ref", RATES)
+    assert "(0.240 against 0.250)" in said
+
+
+def test_trials_are_averaged_and_do_not_make_more_instances() -> None:
+    # 32 of 100 is not enough to be sure, 128 of 400 would be.
+    trials = pd.concat([instances(32 + change, 100, trial=i) for i, change in enumerate([-4, 4, -2, 2])])
+    (said,) = tasks_at_chance(trials, "ref", RATES)
+    assert "(0.320 against 0.250)" in said
+    assert tasks_at_chance(instances(128, 400), "ref", RATES) == []

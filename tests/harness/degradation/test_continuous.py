@@ -91,6 +91,69 @@ def test_a_seed_always_gives_the_same_and_another_nearly_the_same() -> None:
     assert compare(differences, seed=3) == pytest.approx(compare(differences, seed=4), abs=0.01)
 
 
+def weighted(differences: list[float], weights: list[float], *, seed: int = 0) -> PairedResult:
+    """The same with weights."""
+    candidate = np.array(differences, float)
+    return compare_continuous(np.zeros_like(candidate), candidate, np.array(weights, float), seed=seed)
+
+
+def test_the_mean_is_weighted() -> None:
+    assert weighted([0.1, 0.4], [3, 1]).delta == pytest.approx(0.175)
+    assert weighted([0.1, 0.4, 9.0], [3, 1, 0]).delta == pytest.approx(0.175)
+
+
+@pytest.mark.parametrize("n", [5, FEW + 5])
+def test_equal_weights_are_no_weights(n: int) -> None:
+    differences = list(np.random.default_rng(n).normal(0.1, 0.3, n))
+    assert weighted(differences, [7.0] * n) == pytest.approx(compare(differences))
+
+
+def test_the_weighted_t_interval_by_hand() -> None:
+    # A ratio of sums, linearised: residuals are w (d - mean) over the mean weight, which is 4/3.
+    low, high = weighted([0.1, 0.2, 0.3], [1, 1, 2])[1:3]
+    mean = (0.1 + 0.2 + 0.6) / 4
+    residuals = [0.75 * (0.1 - mean), 0.75 * (0.2 - mean), 1.5 * (0.3 - mean)]
+    reach = stats.t.ppf(0.975, 2) * math.sqrt(sum(r * r for r in residuals) / 2 / 3)
+    assert (low, high) == pytest.approx((mean - reach, mean + reach))
+
+
+def test_a_pair_is_resampled_with_its_weight() -> None:
+    # The one pair that counts is either drawn or not: apart from its weight, the interval would be much narrower.
+    differences, weights = [1.0] + [0.0] * 39, [1000.0] + [1.0] * 39
+    heavy, light = weighted(differences, weights), weighted(differences, [1.0] * 40)
+    assert heavy.delta == pytest.approx(1000 / 1039)
+    assert heavy.ci_low < 0.1
+    assert heavy.ci_high > 0.95
+    assert light.ci_high < 0.2
+
+
+def test_the_p_value_is_that_of_the_weighted_mean() -> None:
+    assert weighted([1.0, -1.0, 1.0], [3, 1, 1]).p_value == 0.75  # of the 8 sums of 3, 1 and 1, six are 3 or more
+    assert weighted([1.0, -1.0, 1.0], [1, 1, 1]).p_value == 1.0
+    assert weighted([1.0, 1.0, 1.0, -1.0], [9, 9, 9, 1]).p_value == 0.25  # 26 or 28: four of 16
+
+
+@pytest.mark.parametrize("n", [8, FEW, 60])
+def test_the_weighted_interval_misses_a_true_zero_rarely(n: int) -> None:
+    rng = np.random.default_rng(n)
+    draws = [(rng.normal(0, 1, n), rng.gamma(4, size=n)) for _ in range(60)]
+    intervals = [weighted(list(d), list(w), seed=i)[1:3] for i, (d, w) in enumerate(draws)]
+    assert sum(not low <= 0 <= high for low, high in intervals) <= 9
+
+
+@SLOW
+@given(st.lists(st.tuples(st.integers(-3000, 3000), st.integers(1, 500)), min_size=2, max_size=30))
+def test_weighted_results_are_possible(pairs: list[tuple[int, int]]) -> None:
+    differences, weights = [d / 1000 for d, _ in pairs], [float(w) for _, w in pairs]
+    result = weighted(differences, weights)
+    total = sum(d * w for d, w in zip(differences, weights, strict=True))
+    assert result.delta == pytest.approx(total / sum(weights), abs=1e-12)
+    if len(differences) >= FEW:
+        assert min(differences) - 1e-9 <= result.ci_low <= result.ci_high <= max(differences) + 1e-9
+    assert result.ci_low - 1e-9 <= result.delta <= result.ci_high + 1e-9
+    assert 0 < result.p_value <= 1
+
+
 @SLOW
 @given(DIFFERENCES)
 def test_the_result_is_possible(differences: list[float]) -> None:
