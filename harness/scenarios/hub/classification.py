@@ -31,7 +31,7 @@ _CIVIL_COMMENTS = Table("pietrolesci/civilcomments-wilds", "raw", "train", "c227
 
 def _review(name: str, row: Row) -> Instance:
     if row["label"] not in (0, 1):
-        raise Unusable(f"has the label {row['label']!r}, which is neither 0 nor 1")
+        raise Unusable(f"its label is {row['label']!r}, neither 0 nor 1")
     return open_question(name, row["text"].strip(), [SENTIMENTS[row["label"]]])
 
 

@@ -15,7 +15,7 @@ _TABLE = Table("google/IFEval", "default", "train", "966cd89545d6b6acfd7638bc708
 def _prompt(_number: str, row: Row) -> Instance:
     names, kwargs = row["instruction_id_list"], row["kwargs"]
     if not names or len(names) != len(kwargs):
-        raise Unusable(f"has {len(names)} instructions and arguments for {len(kwargs)}")
+        raise Unusable(f"it has {len(names)} instructions, and arguments for {len(kwargs)}")
     details = {"instruction_id_list": names, "kwargs": kwargs}
     return open_question(f"ifeval-{row['key']}", row["prompt"].strip(), [], details=details)
 

@@ -56,7 +56,7 @@ def _load_math(store: Store) -> Data:
         def make(name: str, row: Row, subject: str = subject) -> Instance:
             level = row["level"].removeprefix("Level ")
             if level == row["level"]:
-                raise Unusable(f"has the level {level!r}, which is no 'Level' and a number")
+                raise Unusable(f"its level is {level!r}, not 'Level' and a number")
             return open_question(name, row["problem"], [row["solution"]], f"{subject}_level_{level}")
 
         train += read_if_there(store, train_table, f"math-{subject}-t", make)

@@ -22,7 +22,7 @@ def _query(name: str, row: Row) -> list[Instance]:
         for text, is_selected in zip(passages["passage_text"], passages["is_selected"], strict=True)
     )
     if not row["query"].strip():
-        raise Unusable("has an empty query")
+        raise Unusable("its query is empty")
     return [Instance(name, row["query"], references)] if any(one.is_correct for one in references) else []
 
 

@@ -36,9 +36,9 @@ def open_question(
     """
     answers = tuple(dict.fromkeys(golds))
     if not text.strip():
-        raise Unusable("has an empty text")
+        raise Unusable("its text is empty")
     if not all(answer.strip() for answer in answers):
-        raise Unusable("has an empty answer")
+        raise Unusable("its answer is empty")
     return Instance(name, text, tuple(Reference(answer, True) for answer in answers), kind, details=details or {})
 
 

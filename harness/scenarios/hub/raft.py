@@ -37,7 +37,7 @@ def _of_task(store: Store, task: RaftTask) -> Data:
     def make(name: str, row: Row) -> Instance:
         label = row["Label"]
         if not 1 <= label <= len(task.labels):
-            raise Unusable(f"has the label {label}, which is none of 1 to {len(task.labels)}")
+            raise Unusable(f"its label is {label}, none of 1 to {len(task.labels)}")
         text = "\n".join(f"{field}: {row[field]}" for field in task.fields)
         return open_question(name, text, [task.labels[label - 1]], task.name)
 

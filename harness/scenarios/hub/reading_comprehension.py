@@ -97,10 +97,10 @@ def _quac(name: str, row: Row) -> Instance:
     """A dialogue up to a question, drawn by the dialogue's id. As in HELM, the turn just before it is left out."""
     passage = row["context"].removesuffix(f" {NO_ANSWER}")
     if passage == row["context"]:
-        raise Unusable(f"has a text that does not end with {NO_ANSWER}")
+        raise Unusable(f"its context does not end with {NO_ANSWER}")
     questions, answers = row["questions"], row["orig_answers"]["texts"]
     if len(questions) < FEWEST_TURNS:
-        raise Unusable(f"has a dialogue of {len(questions)} turns, fewer than {FEWEST_TURNS}")
+        raise Unusable(f"its dialogue has {len(questions)} questions, fewer than {FEWEST_TURNS}")
     asked = random.Random(f"quac/{row['dialogue_id']}").randrange(FEWEST_TURNS - 1, len(questions))
     turns = [f"Question: {questions[i]}\nAnswer: {answers[i]}\n\n" for i in range(asked - 1)]
     text = (

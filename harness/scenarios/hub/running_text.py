@@ -48,7 +48,7 @@ def _load_wikitext(store: Store) -> Data:
 def _lambada(name: str, row: Row) -> Instance:
     context, _, word = row["text"].rpartition(" ")
     if not context:
-        raise Unusable("has no space before its last word")
+        raise Unusable("it is a single word")
     return open_question(name, context, [word])
 
 
