@@ -37,3 +37,4 @@ def about(subject: str) -> str:
 
 
 ANY_SUBJECT = "The following are multiple choice questions (with answers)."
+"""HELM's instructions where questions are about anything."""
