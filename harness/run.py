@@ -15,11 +15,12 @@ from harness.data.store import open_store
 from harness.degradation.chance import tasks_at_chance
 from harness.degradation.sets import set_table
 from harness.degradation.table import degradation_table, in_order
+from harness.degradation.worst import worst_cases
 from harness.display import Display
 from harness.execution.concurrency import Concurrency
 from harness.execution.gather import Tables, frame, gather, guess_rates
-from harness.execution.runner import Asked, run_task
 from harness.execution.plan import plan
+from harness.execution.runner import Asked, run_task
 from harness.execution.tasks import Task
 from harness.models.candidates import Candidate, prepare
 from harness.reports.files import run_folder, write_run
@@ -41,9 +42,9 @@ class RunResult:
     scores: pd.DataFrame
     degradation: pd.DataFrame
     notes: list[str]
-
     left_out: list[str]
     """Sentences on scenarios that were not asked, because their data cannot be had; the notes have them too."""
+
 
 def run(spec: RunSpec, display: Display) -> RunResult:
     """Do the whole job.
@@ -84,7 +85,8 @@ def run(spec: RunSpec, display: Display) -> RunResult:
 def _compare(tables: Tables, tasks: list[Task], reference: str, seed: int) -> pd.DataFrame:
     """What every metric says of every model against the reference."""
     judges = {(task.scenario.name, task.adapter_name): task.set_metrics for task in tasks}
-    single = degradation_table(frame(tables.scores), reference, seed=seed)
+    scores = frame(tables.scores)
+    single = degradation_table(pd.concat([scores, worst_cases(scores)]), reference, seed=seed)
     together = set_table(frame(tables.instances), judges, reference, seed=seed)
     return in_order(single, together)
 

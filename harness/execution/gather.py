@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import pandas as pd
 import pyarrow as pa
@@ -37,16 +37,11 @@ def gather(tasks: Sequence[Task], asked: Sequence[Sequence[Asked]]) -> Tables:
     answers, scores, notes = [], [], []
     for number, task in enumerate(tasks):
         of_task = [of_model[number] for of_model in asked]
-        out = {(instance.id, instance.perturbation) for one in of_task for instance in one.left_out}
-        kept = [
-            record
-            for one in of_task
-            for record in one.records
-            if (record.answer["instance_id"], record.answer["perturbation"]) not in out
-        ]
+        out = _left_out(task, of_task)
+        kept = [record for one in of_task for record in one.records if _key(record.answer) not in out]
         answers += [record.answer for record in kept]
         scores += [score for record in kept for score in record.scores]
-        notes += _notes(task, len(out), [record.answer for record in of_task[0].records])
+        notes += _notes(task, len(out), [record.answer for record in kept])
     if not answers:
         raise RunError("No question of these scenarios fits the context of every model; choose others.")
     return Tables(
@@ -62,24 +57,44 @@ def frame(table: pa.Table) -> pd.DataFrame:
     return found.astype({"correct": "boolean"})
 
 
-def _notes(task: Task, n_out: int, answers: list[dict[str, object]]) -> list[str]:
-    """On one task: the words for what the columns ``n_examples``, ``n_dropped``, ``n_cut`` and ``n_tied`` count."""
+def _key(answer: dict[str, Any]) -> tuple[str, str]:
+    return answer["instance_id"], answer["perturbation"]
+
+
+def _left_out(task: Task, asked: list[Asked]) -> set[tuple[str, str]]:
+    """What some model could not take, and what perturbations made of such an original: it has no worst case."""
+    too_long = {(instance.id, instance.perturbation) for one in asked for instance in one.left_out}
+    keys = [(instance.id, instance.perturbation) for instance in task.instances]
+    return {key for key in keys if key in too_long or (key[0], "") in too_long}
+
+
+def _notes(task: Task, n_out: int, answers: list[dict[str, Any]]) -> list[str]:
+    """On one task: the words for what the columns ``n_examples``, ``n_dropped``, ``n_cut`` and ``n_tied`` count.
+
+    Args:
+        task: what was asked.
+        n_out: instances that were left out.
+        answers: rows of ``instances`` of all models. A prompt that was shortened for any of them counts once.
+    """
     total = len(task.instances)
     found: list[str] = []
     wanted = task.spec.n_shots
-    had = min((len(examples) for examples in task.examples.values()), default=0)
+    had = min((len(task.examples_for(instance)) for instance in task.instances), default=0)
     if had < wanted:
         found.append(f"asked after {had} examples instead of {wanted}, because there are no more")
-    dropped, cut = (sum(answer[column] != 0 for answer in answers) for column in ("n_dropped", "n_cut"))
+    dropped, cut = (len({_key(answer) for answer in answers if answer[column]}) for column in ("n_dropped", "n_cut"))
     if dropped:
         found.append(f"{dropped} of {total} prompts lost examples to fit the context")
     if cut:
         found.append(f"{cut} of {total} inputs were cut to fit the context")
     if n_out:
         found.append(f"{n_out} of {total} instances were left out, because they do not fit the context at all")
-    tied = sum(isinstance(answer["n_tied"], int) and answer["n_tied"] > 1 for answer in answers)
+    if task.n_indistinct:
+        n, of = task.n_indistinct, total + task.n_indistinct
+        found.append(f"{n} of {of} instances were left out, because a perturbation made two of their choices the same")
+    tied = sum(answer["n_tied"] > 1 for answer in answers)
     if tied:
-        found.append(f"{tied} of {total} answers are ties between choices and earn a share of the credit")
+        found.append(f"{tied} of {len(answers)} answers are ties between choices and earn a share of the credit")
     return [f"{task.label}: {'; '.join(found)}."] if found else []
 
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from harness.adaptation.base import Adapter
 from harness.adaptation.examples import choose_examples, choose_instances
-from harness.adaptation.table import ADAPTERS
+from harness.adaptation.table import ADAPTERS, CHAT_ADAPTERS
 from harness.adaptation.window import Window
 from harness.data.table import Store
 from harness.metrics.base import Metric, SetMetric
@@ -44,11 +44,18 @@ class Task:
     """By kind where each slice has its own, else under the empty string."""
     trial: int = 0
     chat: bool = False
+    n_indistinct: int = 0
+    """Perturbed instances that are not asked, because the perturbation made two of their choices the same."""
 
     @property
     def adapter(self) -> Adapter:
         """How it is asked."""
-        return ADAPTERS[self.spec.method]
+        return CHAT_ADAPTERS[self.spec.method] if self.is_chat else ADAPTERS[self.spec.method]
+
+    @property
+    def is_chat(self) -> bool:
+        """Whether it goes through the chat template: if that is wanted, and unless it is running text."""
+        return self.chat and self.spec.method in CHAT_ADAPTERS
 
     @property
     def adapter_name(self) -> str:
@@ -74,8 +81,11 @@ class Task:
 
     def request(self, instance: Instance, window: Window) -> Request:
         """The request that asks one instance of the model behind the window."""
-        examples = self.examples.get(instance.kind if self.spec.examples_by_kind else "", [])
-        return self.adapter.adapt(instance, examples, self.spec, window)
+        return self.adapter.adapt(instance, self.examples_for(instance), self.spec, window)
+
+    def examples_for(self, instance: Instance) -> list[Instance]:
+        """The examples that stand before this instance, if all of them fit."""
+        return self.examples.get(instance.kind if self.spec.examples_by_kind else "", [])
 
 
 def plan_tasks(scenarios: list[Scenario], store: Store, asking: Asking) -> list[Task]:
@@ -88,7 +98,7 @@ def plan_tasks(scenarios: list[Scenario], store: Store, asking: Asking) -> list[
     for scenario in scenarios:
         data = load_data(scenario, store)
         originals = choose_instances(data.test, asking.max_instances, asking.seed)
-        changed = [perturbed(i, perturbation, asking.seed) for perturbation in asking.perturbations for i in originals]
+        changed, n_indistinct = _changed(originals, asking)
         for spec in scenario.adapters:
             trials = asking.trials if spec.n_shots and data.train else 1
             tasks += [
@@ -99,10 +109,37 @@ def plan_tasks(scenarios: list[Scenario], store: Store, asking: Asking) -> list[
                     _examples(data.train, spec, asking.seed + trial),
                     trial,
                     asking.chat,
+                    n_indistinct,
                 )
                 for trial in range(trials)
             ]
     return tasks
+
+
+def _changed(originals: list[Instance], asking: Asking) -> tuple[list[Instance], int]:
+    """The perturbed instances to be asked, and how many others became such that no answer to them can be judged.
+
+    Where nothing was changed there is nothing new to ask (so in HELM too). Where two choices became the same,
+    HELM asks nevertheless.
+    """
+    found: list[Instance] = []
+    n_indistinct = 0
+    for perturbation in asking.perturbations:
+        for original in originals:
+            instance = perturbed(original, perturbation, asking.seed)
+            if instance.input == original.input:
+                continue
+            if _n_choices(instance) < _n_choices(original):
+                n_indistinct += 1
+            else:
+                found.append(instance)
+    return found, n_indistinct
+
+
+def _n_choices(instance: Instance) -> int:
+    """Different choices; 0 where all references are right, and which of them an answer equals does not matter."""
+    is_choice = len(instance.golds) < len(instance.references)
+    return len({reference.text for reference in instance.references}) if is_choice else 0
 
 
 def _examples(train: list[Instance], spec: AdapterSpec, seed: int) -> dict[str, list[Instance]]:

@@ -7,6 +7,7 @@ from typing import NamedTuple
 
 import pandas as pd
 
+from harness.degradation.worst import WORST
 from harness.metrics.table import METRICS
 from harness.reports import numbers
 
@@ -34,10 +35,14 @@ class Row(NamedTuple):
 
 
 def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
-    """The lines of one model, in the order of the table: of every task the main metric."""
+    """The lines of one model, in the order of the table: of every task the main metric, as asked and in the worst case.
+
+    Other metrics and single perturbations are in the files only.
+    """
     adapters = degradation.groupby("scenario")["adapter"].nunique()
     first = degradation.groupby(["scenario", "adapter"])["metric"].transform("first")
-    shown = degradation[(degradation["model"] == model) & (degradation["metric"] == first)]
+    forms = degradation["perturbation"].isin(["", *WORST.values()])
+    shown = degradation[(degradation["model"] == model) & (degradation["metric"] == first) & forms]
     for line in shown.to_dict("records"):
         metric = METRICS[line["metric"]]
         adapter = SHORT_ADAPTERS.get(line["adapter"], line["adapter"])

@@ -1,21 +1,75 @@
+"""What the tests of tasks and their answers share: scenarios, tasks and a small model whose tokens are bytes."""
+
 from __future__ import annotations
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
-from harness.scenarios.base import Data, Scenario
+from harness.adaptation.window import Window
+from harness.data.store import open_store
+from harness.execution.tasks import Asking, Task, plan_tasks
+from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.types import Instance
+
+
+class SmallWindow:
+    """A model whose tokens are bytes."""
+
+    bos: tuple[int, ...] = ()
+
+    def __init__(self, context: int) -> None:
+        self.context = context
+
+    def tokenize(self, text: str) -> list[int]:
+        return list(text.encode())
+
+    def detokenize(self, tokens: list[int]) -> str:
+        return bytes(tokens).decode(errors="replace")
+
+    def tokenize_chat(self, message: str) -> list[int]:
+        return self.tokenize(f"<user>{message}</user>")
+
+
+@pytest.fixture(scope="session")
+def window_of() -> Callable[[int], Window]:
+    """A model with a context of so many bytes."""
+    return SmallWindow
 
 
 @pytest.fixture(scope="session")
 def scenario_of() -> Callable[..., Scenario]:
-    """A scenario with these instances, asked in these ways."""
+    """A scenario with these instances, asked in these ways; ``spec`` are other fields of its ``AdapterSpec``."""
 
-    def make(test: list[Instance], *adapters: str, train: list[Instance] | None = None, shots: int = 0) -> Scenario:
-        metric = "bits_per_byte" if adapters == ("language_modeling",) else "exact_match"
+    def make(
+        test: list[Instance],
+        *methods: str,
+        train: list[Instance] | None = None,
+        shots: int = 0,
+        metrics: tuple[str, ...] | None = None,
+        **spec: Any,
+    ) -> Scenario:
+        only_text = methods == ("language_modeling",)
         return Scenario(
-            "quiz", "for a test", adapters, metric, lambda: Data(train or [], test), "1", max_tokens=2, n_shots=shots
+            name="quiz",
+            description="for a test",
+            adapters=tuple(
+                AdapterSpec(method=method, **{"n_shots": shots, "max_tokens": 2} | spec) for method in methods
+            ),
+            metrics=metrics or (("bits_per_byte",) if only_text else ("exact_match",)),
+            load=lambda _store: Data(train or [], test),
+            made_from="1",
         )
 
     return make
+
+
+@pytest.fixture(scope="session")
+def tasks_of() -> Callable[..., list[Task]]:
+    """The tasks of scenarios, all instances of them unless ``asking`` says otherwise."""
+
+    def plan(*scenarios: Scenario, **asking: Any) -> list[Task]:
+        return plan_tasks(list(scenarios), open_store(None), Asking(**{"max_instances": None, "seed": 0} | asking))
+
+    return plan
