@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
-from bench import decode, memory, multiple_choice, scoring
+from bench import decode, memory, multiple_choice, scoring, whole_harness
 from bench.measure import Comparison
 from bench.setup import BenchError, Inputs, Setup, cores
 from bench.table import as_json, as_markdown, insert, print_table
@@ -35,6 +35,7 @@ ROWS = {
     "decode": Row(decode.measure, ("tools", "model")),
     "scoring": Row(scoring.measure, ("model",)),
     "choice": Row(multiple_choice.measure, ("tools", "model", "hellaswag")),
+    "harness": Row(whole_harness.measure, ("tools", "model", "hellaswag")),
     "wide": Row(scoring.measure_wide, ("wide_model",)),
     "memory": Row(memory.measure, ("wide_model",)),
 }
