@@ -25,13 +25,15 @@ def articles(lines: list[str]) -> list[str]:
 
     A title is ``= Title =`` between empty lines; sections have more equals signs. Joined, the articles are the file.
     """
-    begins = [
-        i
-        for i in range(1, len(lines) - 2)
-        if lines[i] == EMPTY_LINE and lines[i + 2] == EMPTY_LINE and _TITLE.match(lines[i + 1].removesuffix("\n"))
-    ]
-    borders = [0, *begins, len(lines)]
-    return ["".join(lines[a:b]) for a, b in itertools.pairwise(borders) if a < b]
+    begins, i = [0], 0
+    while i + 2 < len(lines):
+        before, title, after = lines[i : i + 3]
+        if before == after == EMPTY_LINE and _TITLE.match(title.removesuffix("\n")):
+            begins.append(i)
+            i += 3
+        else:
+            i += 1
+    return ["".join(lines[a:b]) for a, b in itertools.pairwise([*begins, len(lines)]) if a < b]
 
 
 def _load_wikitext(store: Store) -> Data:
