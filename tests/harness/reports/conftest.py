@@ -5,17 +5,17 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from harness.degradation.table import COLUMNS
+from harness.degradation.table import COLUMNS, in_order
 from harness.models.candidates import Candidate
 from harness.models.config import ServeConfig
 from harness.models.gguf_facts import GgufFacts
 
 NAN = float("nan")
 TASKS = (
-    ("world_facts", "generation", "exact_match"),
-    ("world_choice", "multiple_choice_separate_original", "exact_match"),
-    ("world_choice", "multiple_choice_joint", "exact_match"),
-    ("world_text", "language_modeling", "bits_per_byte"),
+    ("world_facts", "generation", "", "exact_match"),
+    ("world_choice", "multiple_choice_separate_original", "", "exact_match"),
+    ("world_choice", "multiple_choice_joint", "", "exact_match"),
+    ("world_text", "language_modeling", "", "bits_per_byte"),
 )
 FIGURES = {
     "f16": [
@@ -48,6 +48,17 @@ def degradation() -> pd.DataFrame:
         for task, figures in zip(TASKS, of_model, strict=True)
     ]
     return pd.DataFrame(rows, columns=COLUMNS).astype({"flips_to_wrong": "Int64", "flips_to_right": "Int64"})
+
+
+@pytest.fixture
+def varied(degradation: pd.DataFrame) -> pd.DataFrame:
+    """The same with a second metric, a set metric, a perturbation and the worst cases of the first task."""
+    facts = degradation[degradation["scenario"] == "world_facts"]
+    forms = [("", "f1_score"), *((form, "exact_match") for form in ("lowercase", "worst(robustness)")), ("", "brier")]
+    more = [facts.assign(perturbation=form, metric=metric) for form, metric in forms]
+    more.append(facts.assign(perturbation="worst(robustness)", metric="f1_score"))
+    more.append(facts.assign(perturbation="worst(fairness)"))
+    return in_order(degradation, *more)
 
 
 @pytest.fixture

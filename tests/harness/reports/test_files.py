@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import stat
 from pathlib import Path
 
@@ -10,7 +11,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from harness.degradation.table import COLUMNS as DEGRADATION_COLUMNS
 from harness.errors import RunError, UserError
+from harness.execution.records import COLUMNS, SCHEMA, SCORE_COLUMNS, SCORE_SCHEMA
 from harness.reports.files import run_folder, write_run
 
 
@@ -128,10 +131,44 @@ def test_results_are_kept_when_somebody_else_took_the_name(tmp_path: Path) -> No
 
 def test_all_files_are_written_and_read_back(tmp_path: Path) -> None:
     instances = pa.table({"model": ["f16"], "choices": [["tea", "oil"]], "correct": [True]})
+    scores = pa.table({"model": ["f16"], "metric": ["f1_score"], "value": [0.5], "correct": pa.nulls(1, pa.bool_())})
     degradation = pd.DataFrame({"model": ["f16"], "delta": [float("nan")], "flips": pd.array([None], "Int64")})
-    write_run(tmp_path, instances, degradation, {"name": "Ö↓", "n": 1}, "# Ö↓\n")
+    write_run(tmp_path, instances, scores, degradation, {"name": "Ö↓", "n": 1}, "# Ö↓\n")
+    assert {path.name for path in tmp_path.iterdir()} == {
+        *("instances.parquet", "scores.parquet", "degradation.parquet", "degradation.csv", "run.json", "report.md")
+    }
     assert pq.read_table(tmp_path / "instances.parquet") == instances
+    assert pq.read_table(tmp_path / "scores.parquet") == scores
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "degradation.parquet"), degradation)
     assert (tmp_path / "degradation.csv").read_text() == "model,delta,flips\nf16,,\n"
     assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8")) == {"name": "Ö↓", "n": 1}
     assert (tmp_path / "report.md").read_text(encoding="utf-8") == "# Ö↓\n"
+
+
+def test_what_the_columns_mean_travels_with_the_files(tmp_path: Path) -> None:
+    tables = [pa.Table.from_pylist([], schema) for schema in (SCHEMA, SCORE_SCHEMA)]
+    write_run(tmp_path, *tables, pd.DataFrame({"model": ["f16"]}), {}, "")
+    for name, columns in (("instances", COLUMNS), ("scores", SCORE_COLUMNS)):
+        for column in columns:
+            found = pq.read_schema(tmp_path / f"{name}.parquet").field(column.name)
+            assert found.metadata[b"meaning"] == column.meaning.encode()
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "statistics.md"
+
+
+@pytest.mark.parametrize(
+    ("heading", "columns"),
+    [
+        ("## The columns of `instances`", {column.name: column.meaning for column in COLUMNS}),
+        ("## The columns of `scores`", {column.name: column.meaning for column in SCORE_COLUMNS}),
+    ],
+)
+def test_the_docs_list_every_column_with_its_meaning(heading: str, columns: dict[str, str]) -> None:
+    section = PAGE.read_text(encoding="utf-8").split(heading)[1].split("\n## ")[0]
+    assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE)) == columns
+
+
+def test_the_docs_name_every_column_of_the_degradation_table() -> None:
+    section = PAGE.read_text(encoding="utf-8").split("\n## ")[0]
+    assert set(re.findall(r"`(\w+)`", section)) >= set(DEGRADATION_COLUMNS)

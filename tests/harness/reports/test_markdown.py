@@ -63,3 +63,14 @@ def test_every_row_has_as_many_cells_as_its_heading(degradation: pd.DataFrame, c
 
 def test_without_notes_there_is_no_empty_list(degradation: pd.DataFrame, candidates: list[Candidate]) -> None:
     assert "\n- " not in markdown_report(degradation, candidates, [], "")
+
+
+def test_the_worst_case_has_a_row_and_single_perturbations_have_none(
+    varied: pd.DataFrame, candidates: list[Candidate]
+) -> None:
+    page = markdown_report(varied, candidates, [], "")
+    row = "| 400 | 0.963 | 0.328 | -63.5 pp (-68.0 .. -58.4) | ↓ | -256 +2 | <0.001 |"
+    assert (
+        f"| world_facts {row}\n| world_facts (worst(robustness)) {row}\n| world_facts (worst(fairness)) {row}" in page
+    )
+    assert "lowercase" not in page

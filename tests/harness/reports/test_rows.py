@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from harness.degradation.table import in_order
 from harness.reports.rows import HEADINGS, Row, rows_of
 
 
@@ -35,3 +36,36 @@ def test_there_is_a_heading_for_each_field(degradation: pd.DataFrame) -> None:
 
 def test_a_model_that_is_not_there_has_no_rows(degradation: pd.DataFrame) -> None:
     assert list(rows_of(degradation, "q4_0")) == []
+
+
+def test_of_every_task_the_main_metric_is_shown_as_asked_and_in_the_worst_case(varied: pd.DataFrame) -> None:
+    names = [row.scenario for row in rows_of(varied, "q2_k")]
+    assert names == [
+        "world_facts",
+        "world_facts (worst(robustness))",
+        "world_facts (worst(fairness))",
+        "world_choice (separate)",
+        "world_choice (joint)",
+        "world_text",
+    ]
+    assert len(varied.query("model == 'q2_k'")) == len(names) + 4  # the others are in the files only
+
+
+def test_the_first_metric_of_a_task_is_its_main_one(degradation: pd.DataFrame) -> None:
+    facts = degradation[degradation["scenario"] == "world_facts"]
+    f1 = facts.assign(metric="f1_score", value=0.25, flips_to_wrong=pd.NA, flips_to_right=pd.NA)
+    shown = [(row.value, row.flips) for row in rows_of(in_order(f1, facts), "q8_0")]
+    assert shown == [("0.250", "")]
+    shown = [(row.value, row.flips) for row in rows_of(in_order(facts, f1), "q8_0")]
+    assert shown == [("0.965", "-1 +2")]
+
+
+def test_adapter_and_worst_case_stand_in_one_pair_of_brackets(degradation: pd.DataFrame) -> None:
+    choice = degradation[degradation["scenario"] == "world_choice"]
+    names = [row.scenario for row in rows_of(in_order(choice, choice.assign(perturbation="worst(fairness)")), "q8_0")]
+    assert names == [
+        "world_choice (separate)",
+        "world_choice (separate, worst(fairness))",
+        "world_choice (joint)",
+        "world_choice (joint, worst(fairness))",
+    ]

@@ -75,6 +75,16 @@ def test_where_it_gets_tight_names_are_wrapped_and_no_figure_is_cut(
     assert text.count("world_choice") == 4
 
 
+def test_worst_cases_stand_below_what_was_asked(varied: pd.DataFrame, candidates: list[Candidate]) -> None:
+    text = shown(varied, candidates, [])
+    assert fits(text)
+    assert text.count("(worst(robustness))") == text.count("(worst(fairness))") == 2
+    assert "lowercase" not in text
+    wide = [line.split(" 400 ")[0].rstrip() for line in shown(varied, candidates, [], width=120).splitlines()]
+    at = wide.index("world_facts (worst(robustness))")
+    assert wide[at - 1 : at + 2] == ["world_facts", "world_facts (worst(robustness))", "world_facts (worst(fairness))"]
+
+
 def test_every_model_is_described_and_compared(degradation: pd.DataFrame, candidates: list[Candidate]) -> None:
     text = shown(degradation, candidates, [], width=120)
     assert [describe(candidate) for candidate in candidates] == [
