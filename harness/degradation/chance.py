@@ -11,7 +11,7 @@ from harness.degradation.binary import CONFIDENCE
 
 
 def tasks_at_chance(instances: pd.DataFrame, reference: str, guess_rates: Mapping[str, float]) -> list[str]:
-    """One sentence for each right-or-wrong task on which the reference is not shown to do better than guessing.
+    """A sentence on the right-or-wrong tasks on which the reference is not shown to do better than guessing, if any.
 
     Args:
         instances: as for :func:`~harness.degradation.table.degradation_table`.
@@ -19,6 +19,7 @@ def tasks_at_chance(instances: pd.DataFrame, reference: str, guess_rates: Mappin
         guess_rates: share of right answers that guessing gives, by scenario.
     """
     found: list[str] = []
+    adapters = instances.groupby("scenario")["adapter"].nunique()
     originals = instances["perturbation"] == ""
     asked = instances[(instances["model"] == reference) & originals & instances["correct"].notna()]
     for (scenario, adapter), of_task in asked.groupby(["scenario", "adapter"], sort=False):
@@ -27,8 +28,9 @@ def tasks_at_chance(instances: pd.DataFrame, reference: str, guess_rates: Mappin
         right, n = float(values.sum()), len(values)
         low, _ = proportion_confint(right, n, alpha=1 - CONFIDENCE, method="wilson")
         if right == 0 or low <= chance:  # of no right answers at all, rounding may put the limit above zero
-            found.append(
-                f"{scenario} ({adapter}): the reference does no better than guessing ({right / n:.3f} against "
-                f"{chance:.3f}), so this task says nothing about quantization."
-            )
-    return found
+            task = f"{scenario} ({adapter})" if adapters[scenario] > 1 else str(scenario)
+            found.append(f"{task} ({right / n:.3f} against {chance:.3f})")
+    if not found:
+        return []
+    which = "this task says" if len(found) == 1 else "these tasks say"
+    return [f"The reference does no better than guessing, so {which} nothing about quantization: {', '.join(found)}."]

@@ -12,6 +12,7 @@ from harness.degradation.continuous import compare_continuous
 from harness.errors import RunError
 
 TASK = ["scenario", "adapter", "perturbation", "metric"]
+TASK_ORDER = ["model", "scenario", "adapter"]
 PAIR = ["trial", "instance_id"]
 COLUMNS = [
     "model",
@@ -59,9 +60,8 @@ def degradation_table(scores: pd.DataFrame, reference: str, *, seed: int) -> pd.
 def in_order(*tables: pd.DataFrame) -> pd.DataFrame:
     """The tables as one, by model and then by scenario and adapter, each in the order in which it first appears."""
     table = pd.concat([table for table in tables if len(table)], ignore_index=True).reindex(columns=COLUMNS)
-    for column in ("adapter", "scenario", "model"):
-        order = {name: i for i, name in enumerate(table[column].unique())}
-        table = table.sort_values(column, key=lambda values, order=order: values.map(order), kind="stable")
+    order = {column: {name: i for i, name in enumerate(table[column].unique())} for column in TASK_ORDER}
+    table = table.sort_values(TASK_ORDER, key=lambda values: values.map(order[str(values.name)]), kind="stable")
     table = table.reset_index(drop=True)
     return table.astype({"n": "int64", "flips_to_wrong": "Int64", "flips_to_right": "Int64"})
 

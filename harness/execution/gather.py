@@ -81,7 +81,9 @@ def _notes(task: Task, n_out: int, answers: list[dict[str, Any]]) -> list[str]:
     wanted = task.spec.n_shots
     had = min((len(task.examples_for(instance)) for instance in task.instances), default=0)
     if had < wanted:
-        found.append(f"asked after {had} examples instead of {wanted}, because there are no more")
+        tables = " and ".join(map(str, task.scenario.example_tables))
+        why = f"{tables} could not be had" if tables and not had else "there are no more"
+        found.append(f"asked after {had} examples instead of {wanted}, because {why}")
     dropped, cut = (len({_key(answer) for answer in answers if answer[column]}) for column in ("n_dropped", "n_cut"))
     if dropped:
         found.append(f"{dropped} of {total} prompts lost examples to fit the context")

@@ -11,7 +11,15 @@ from harness.degradation.worst import WORST
 from harness.metrics.table import METRICS
 from harness.reports import numbers
 
-SHORT_ADAPTERS = {"multiple_choice_joint": "joint", "multiple_choice_separate_original": "separate"}
+SHORT_ADAPTERS = {
+    "language_modeling": "windows",
+    "language_modeling_chunks": "chunks",
+    "multiple_choice_joint": "joint",
+    "multiple_choice_joint_chain_of_thought": "reasoned",
+    "multiple_choice_separate_calibrated": "calibrated",
+    "multiple_choice_separate_original": "separate",
+    "multiple_choice_separate_partial": "partial",
+}
 
 HEADINGS = ("scenario", "n", "ref.", "value", "delta (95% interval)", "", "flips", "p")
 
