@@ -90,6 +90,12 @@ def run(
             envvar="HARNESS_SCENARIOS",
         ),
     ] = "",
+    scenario_file: Annotated[
+        list[Path] | None,
+        typer.Option(
+            help="YAML file of a scenario of your own; may be given several times.", envvar="HARNESS_SCENARIO_FILE"
+        ),
+    ] = None,
     max_instances: Annotated[
         int, typer.Option(min=0, help="Instances a scenario, at most; 0 for all.", envvar="HARNESS_MAX_INSTANCES")
     ] = 400,
@@ -136,8 +142,9 @@ def run(
         base=find_base(model),
         models=_names(models),
         reference=reference,
-        suites=_names(suite) or (() if scenarios else (DEFAULT_SUITE,)),
+        suites=_names(suite) or (() if scenarios or scenario_file else (DEFAULT_SUITE,)),
         scenarios=_names(scenarios),
+        scenario_files=tuple(scenario_file or ()),
         asking=Asking(
             max_instances=max_instances or None,
             seed=seed,

@@ -12,6 +12,7 @@ import pandas as pd
 
 from harness.child_process import usable_cores
 from harness.data.store import open_store
+from harness.data.table import Store
 from harness.degradation.chance import tasks_at_chance
 from harness.degradation.sets import set_table
 from harness.degradation.table import degradation_table, in_order
@@ -19,6 +20,7 @@ from harness.degradation.worst import worst_cases
 from harness.display import Display
 from harness.execution.concurrency import Concurrency
 from harness.execution.gather import Tables, frame, gather, guess_rates
+from harness.execution.known import known_scenarios, own_scenarios
 from harness.execution.plan import plan
 from harness.execution.runner import Asked, run_task
 from harness.execution.tasks import Task
@@ -26,9 +28,9 @@ from harness.models.candidates import Candidate, prepare
 from harness.reports.files import run_folder, write_run
 from harness.reports.markdown import markdown_report
 from harness.run_spec import RunSpec, run_record
+from harness.scenarios.base import Scenario
 from harness.scenarios.selection import find_scenarios
 from harness.scenarios.suites import suite
-from harness.scenarios.table import SCENARIOS
 from harness.serving.endpoint import Endpoint
 from harness.serving.process import ServerProcess
 
@@ -55,8 +57,7 @@ def run(spec: RunSpec, display: Display) -> RunResult:
     """
     started = datetime.datetime.now(datetime.UTC)
     store = open_store(spec.dataset_dir, display.say)
-    selectors = [selector for name in spec.suites for selector in suite(name, SCENARIOS, store)]
-    tasks, left_out = plan(find_scenarios([*selectors, *spec.scenarios], SCENARIOS), store, spec.asking)
+    tasks, left_out = plan(_chosen(spec, store), store, spec.asking)
     for line in left_out:
         display.say(line)
     with run_folder(spec.out) as folder:
@@ -80,6 +81,16 @@ def run(spec: RunSpec, display: Display) -> RunResult:
         record = run_record(spec, candidates, tasks, notes, started)
         write_run(folder, tables.instances, tables.scores, degradation, record, report)
     return RunResult(candidates, instances, frame(tables.scores), degradation, notes, left_out)
+
+
+def _chosen(spec: RunSpec, store: Store) -> list[Scenario]:
+    """The scenarios of the suites, those that are named, and the user's own files."""
+    known = known_scenarios()
+    own = own_scenarios(spec.scenario_files, known)
+    selectors = [selector for name in spec.suites for selector in suite(name, known, store)]
+    named = {selector.partition(":")[0] for selector in spec.scenarios}
+    not_named = [name for name in own if name not in named]  # a slice of one's own may be, and is not all of it
+    return find_scenarios([*selectors, *spec.scenarios, *not_named], known | own)
 
 
 def _compare(tables: Tables, tasks: list[Task], reference: str, seed: int) -> pd.DataFrame:

@@ -31,6 +31,8 @@ class RunSpec:
     """Names that :func:`harness.scenarios.suites.suite` knows; with ``scenarios`` they add up."""
     scenarios: tuple[str, ...]
     """Selectors as :func:`harness.scenarios.selection.find_scenarios` takes them."""
+    scenario_files: tuple[Path, ...]
+    """YAML files of the user's own scenarios, all of which are asked."""
     asking: Asking
     dataset_dir: Path | None
     concurrency: int
@@ -44,6 +46,7 @@ class RunSpec:
         words += ["--reference", self.reference] if self.reference else []
         words += ["--suite", ",".join(self.suites)] if self.suites else []
         words += ["--scenarios", ",".join(self.scenarios)] if self.scenarios else []
+        words += [word for path in self.scenario_files for word in ("--scenario-file", str(path))]
         words += ["--seed", str(self.asking.seed)]
         words += ["--max-instances", str(self.asking.max_instances or 0), "--concurrency", str(self.concurrency)]
         words += ["--trials", str(self.asking.trials)] if self.asking.trials > 1 else []
@@ -90,6 +93,7 @@ def _plain(spec: RunSpec) -> dict[str, Any]:
     asking = {item.name: getattr(spec.asking, item.name) for item in fields(spec.asking)}
     asking["perturbations"] = [perturbation.name for perturbation in spec.asking.perturbations]
     others = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name != "asking"}
+    others["scenario_files"] = [str(path) for path in spec.scenario_files]
     return {
         key: str(value) if isinstance(value, (Path, Repository)) else value for key, value in (others | asking).items()
     }

@@ -11,19 +11,15 @@ Whatever is wrong with a file is told in one sentence of a :class:`~harness.erro
 
 from __future__ import annotations
 
-import difflib
 import importlib.resources
 import re
-import reprlib
 from collections.abc import Callable, Collection
 from pathlib import Path
-from typing import Annotated, Any, Literal, Self, get_args
+from typing import Annotated, Literal, Self, get_args
 
-import yaml
 from pydantic import (
     BaseModel,
     BeforeValidator,
-    ConfigDict,
     Field,
     ValidationError,
     ValidationInfo,
@@ -33,14 +29,8 @@ from pydantic import (
 
 from harness.errors import RunError, UserError
 from harness.models.ggml_types import FILE_TYPES, FLOAT_TYPES, NEEDS_IMATRIX, TENSOR_TYPES
-
-
-def _known(what: str, given: str, known: Collection[str]) -> str:
-    """Half a sentence for a name that is not known: which is closest, and which there are."""
-    folded = {name.lower(): name for name in known}
-    closest = difflib.get_close_matches(given.lower(), folded, n=1)
-    hint = f"; the closest is {folded[closest[0]]}" if closest else ""
-    return f"{given!r} is no {what}{hint} (known: {', '.join(sorted(known))})"
+from harness.names import unknown
+from harness.yaml_file import Section, first_fault, read_yaml
 
 
 def _one_of(what: str, known: Collection[str], case: Callable[[str], str]) -> BeforeValidator:
@@ -50,7 +40,7 @@ def _one_of(what: str, known: Collection[str], case: Callable[[str], str]) -> Be
         # YAML 1.1 reads a bare on and off as booleans.
         text = {True: "on", False: "off"}[value] if isinstance(value, bool) else str(value)
         if case(text) not in known:
-            raise ValueError(_known(what, text, known))
+            raise ValueError(unknown(what, text, known))
         return case(text)
 
     return BeforeValidator(check)
@@ -64,11 +54,7 @@ _FileType = Annotated[str, _one_of("file type of llama.cpp", FILE_TYPES, str.upp
 _TensorType = Annotated[str, _one_of("ggml type that can be written", TENSOR_TYPES, str.upper)]
 
 
-class _Section(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
-
-
-class QuantizeConfig(_Section):
+class QuantizeConfig(Section):
     """How to make the weights."""
 
     type: _FileType
@@ -116,7 +102,7 @@ class QuantizeConfig(_Section):
         return self
 
 
-class ServeConfig(_Section):
+class ServeConfig(Section):
     """How the engine is to hold the weights and their cache."""
 
     cache_type_k: _CacheType = "f16"
@@ -138,7 +124,7 @@ class ServeConfig(_Section):
         return self
 
 
-class QuantConfig(_Section):
+class QuantConfig(Section):
     """One quantization: what it is called, how it is made and how it is served."""
 
     name: str
@@ -168,24 +154,13 @@ def config_names() -> list[str]:
 def load_config(name_or_path: str | Path) -> QuantConfig:
     """The config of that name, or in that YAML file; a :class:`~harness.errors.UserError` says what is wrong."""
     path = _find(name_or_path)
-    try:
-        data = yaml.load(path.read_bytes(), _Loader)
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}; give a YAML file or a config's name.") from error
-    except yaml.MarkedYAMLError as error:
-        line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{path}, line {line}, is not YAML as a config needs it: {error.problem}.") from error
-    # Beyond its own errors, PyYAML lets through what Python says of impossible dates and of bottomless nesting.
-    except (yaml.YAMLError, ValueError, RecursionError) as error:
-        raise UserError(f"{path} is not a YAML text: {error}.") from error
-    if not isinstance(data, dict):
-        raise UserError(f"{path} must hold keys (description, quantize, serve) and holds {reprlib.repr(data)}.")
+    data = read_yaml(path, "config", "description, quantize, serve", "give a YAML file or a config's name")
     if "name" in data:
         raise UserError(f"{path}: key 'name' is not for the file to say; the file's own name is the config's name.")
     try:
         return QuantConfig.model_validate({**data, "name": path.stem}, context={"folder": path.parent})
     except ValidationError as error:
-        raise UserError(f"{path}: {_first_fault(error)}.") from error
+        raise UserError(f"{path}: {first_fault(error, QuantConfig, _SECTIONS, _MISSING)}.") from error
 
 
 def _find(name_or_path: str | Path) -> Path:
@@ -195,41 +170,12 @@ def _find(name_or_path: str | Path) -> Path:
     if isinstance(name_or_path, Path) or path.suffix in (".yaml", ".yml") or path.name != text:
         return path
     if text.lower() not in config_names():
-        raise UserError(f"{_known('quantization config', text, config_names())}, and no path of a GGUF or YAML file.")
+        raise UserError(f"{unknown('quantization config', text, config_names())}, and no path of a GGUF or YAML file.")
     return config_dir() / f"{text.lower()}.yaml"
-
-
-class _Loader(yaml.SafeLoader):
-    """YAML without repeated keys, of which PyYAML would silently take the last."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _ in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.MarkedYAMLError(problem=f"key {key.value!r} is given twice", problem_mark=key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 _MISSING = {
     "description": "add one line that says what the config is",
     "quantize.type": "give a file type of llama.cpp such as Q4_K_M, or leave out the whole section",
 }
-
-
-def _first_fault(error: ValidationError) -> str:
-    """The first fault of a config: key, what is wrong and what would be right."""
-    fault = error.errors()[0]
-    location = [str(part) for part in fault["loc"]]
-    key = ".".join(location)
-    if fault["type"] == "missing":
-        return f"key '{key}' is missing; {_MISSING[key]}"
-    if fault["type"] == "extra_forbidden":
-        sections: dict[str, type[BaseModel]] = {"quantize": QuantizeConfig, "serve": ServeConfig}
-        known = sections.get(location[0], QuantConfig).model_fields.keys() - {"name"}
-        return f"key '{key}': {_known('key here', location[-1], known)}"
-    said = fault["msg"].removeprefix("Value error, ")
-    if fault["type"] == "value_error":
-        return f"key '{key}': {said}"
-    return f"key '{key}' is {reprlib.repr(fault['input'])}: {said[0].lower()}{said[1:]}"
+_SECTIONS: dict[str, type[BaseModel]] = {"quantize": QuantizeConfig, "serve": ServeConfig}

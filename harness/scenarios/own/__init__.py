@@ -1,0 +1,1 @@
+"""Scenarios of a user's own: a YAML file over a table of questions."""
