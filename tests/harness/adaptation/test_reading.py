@@ -1,107 +1,88 @@
 from __future__ import annotations
 
-import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
+from dataclasses import replace
 from itertools import pairwise
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.adaptation.multiple_choice_separate import continuation_logprobs
+from harness.adaptation.reading import best, continuation_bytes, continuation_logprobs, is_greedy, token_bytes
 from harness.adaptation.table import ADAPTERS
 from harness.errors import RunError
-from harness.types import Answer, Completion, Instance, Request
+from harness.types import Answer, Completion, Instance, Prompt, Request
 
 Asked = Callable[..., Instance]
+Complete = Callable[..., Completion]
 
 
-def completion(pieces: Sequence[str | bytes], logprobs: Sequence[float | None], begin: int = 0) -> Completion:
-    """What an endpoint returns for these tokens; an offset counts the whole characters before a token."""
-    tokens = [piece.encode() if isinstance(piece, str) else piece for piece in pieces]
-    before = [b"".join(tokens[:i]).decode(errors="ignore") for i in range(len(tokens))]
-    return Completion(
-        text=b"".join(tokens).decode(),
-        tokens=tuple(token.decode(errors="replace") for token in tokens),
-        token_logprobs=tuple(logprobs),
-        text_offset=tuple(begin + len(text) for text in before),
-        finish_reason="stop",
-    )
+def read(name: str, instance: Instance, *completions: Completion, labels: tuple[str, ...] = ()) -> Answer:
+    return ADAPTERS[name].read(instance, Request((Prompt("p"),), max_tokens=0, labels=labels), list(completions))
 
 
-def read(name: str, instance: Instance, *completions: Completion, prompts: tuple[str, ...] = ("p",)) -> Answer:
-    return ADAPTERS[name].read(instance, Request(prompts, max_tokens=0), list(completions))
-
-
-def test_generation_is_stripped_and_keeps_its_scores(asked: Asked) -> None:
+def test_generation_is_stripped_and_keeps_its_scores(asked: Asked, completion: Complete) -> None:
     answer = read("generation", asked("Who?", "*I"), completion([" Ab", "é \n"], [-1.0, -0.5], begin=9))
-    assert (answer.text, answer.valid, answer.prompt) == ("Abé", True, "p")
+    assert (answer.text, answer.valid, answer.chosen, answer.is_greedy) == ("Abé", True, (), None)
     assert (answer.logprob, answer.token_logprobs, answer.n_bytes) == (-1.5, (-1.0, -0.5), 7)
 
 
-def test_an_empty_generation_is_an_empty_answer(asked: Asked) -> None:
+def test_an_empty_generation_is_an_empty_answer(asked: Asked, completion: Complete) -> None:
     answer = read("generation", asked("Who?", "*I"), completion([], []))
     assert (answer.text, answer.logprob, answer.token_logprobs, answer.n_bytes) == ("", 0, (), 0)
 
 
-@pytest.mark.parametrize(
-    ("given", "taken"), [(" A", "tea"), ("B", "oil"), (" C \n", "tin")], ids=["spaced", "bare", "end of line"]
-)
-def test_a_letter_becomes_its_choice(given: str, taken: str, asked: Asked) -> None:
-    answer = read("multiple_choice_joint", asked("What?", "tea", "*oil", "tin"), completion([given], [-0.25]))
-    assert (answer.text, answer.valid) == (taken, True)
+LETTERS = ("A", "B", "C")
+
+
+@pytest.mark.parametrize(("given", "index"), [(" A", 0), ("B", 1), (" C \n", 2)], ids=["spaced", "bare", "end of line"])
+def test_a_letter_becomes_its_choice(given: str, index: int, asked: Asked, completion: Complete) -> None:
+    instance = asked("What?", "tea", "*oil", "tin")
+    answer = read("multiple_choice_joint", instance, completion([given], [-0.25]), labels=LETTERS)
+    assert (answer.text, answer.chosen, answer.valid) == (instance.references[index].text, (index,), True)
     assert (answer.logprob, answer.token_logprobs, answer.n_bytes) == (-0.25, (-0.25,), len(given))
 
 
 @pytest.mark.parametrize("given", ["", " ", "D", "a", "AB", "A.", "oil", "Ä", "1"])
-def test_anything_but_one_of_the_letters_is_kept_and_invalid(given: str, asked: Asked) -> None:
-    answer = read("multiple_choice_joint", asked("What?", "tea", "*oil", "tin"), completion([given], [-0.25]))
-    assert (answer.text, answer.valid) == (given.strip(), False)
+def test_anything_but_one_of_the_letters_is_kept_and_invalid(given: str, asked: Asked, completion: Complete) -> None:
+    instance = asked("What?", "tea", "*oil", "tin")
+    answer = read("multiple_choice_joint", instance, completion([given], [-0.25]), labels=LETTERS)
+    assert (answer.text, answer.chosen, answer.valid) == (given.strip(), (), False)
 
 
-def separate(asked: Asked, *scored: tuple[list[str], list[float | None]]) -> Answer:
-    """The answer when the choices of one question, each after ``Q:``, got these tokens and scores."""
-    texts = ["".join(pieces).removeprefix("Q: ") for pieces, _ in scored]
-    instance = asked("Q", *texts)
-    completions = [completion(pieces, logprobs) for pieces, logprobs in scored]
-    prompts = tuple(f"Q: {text}" for text in texts)
-    return read("multiple_choice_separate_original", instance, *completions, prompts=prompts)
+def test_reasons_are_kept_whole_for_the_metric(asked: Asked, completion: Complete) -> None:
+    instance = asked("What?", "tea", "*oil")
+    said = completion([" It burns.", " The correct answer is (B)."], [-1.0, -2.0])
+    answer = read("multiple_choice_joint_chain_of_thought", instance, said, labels=LETTERS[:2])
+    assert (answer.text, answer.chosen) == ("It burns. The correct answer is (B).", ())
+    assert (answer.valid, answer.logprob) == (True, -3.0)
 
 
-def test_the_choice_of_the_highest_mean_is_taken(asked: Asked) -> None:
-    answer = separate(
-        asked,
-        (["Q", ":", " tea"], [None, -9.0, -2.0]),
-        (["Q", ":", " o", "il"], [None, -9.0, -1.0, -1.5]),  # the lower sum, and the higher mean
-    )
-    assert answer.text == "oil"
-    assert answer.choice_logprobs == (-2.0, -2.5)
-    assert (answer.logprob, answer.token_logprobs, answer.n_bytes) == (-2.5, (-1.0, -1.5), 4)
-    assert answer.prompt == "Q: tea"
+def test_a_token_over_the_border_belongs_to_the_continuation(completion: Complete) -> None:
+    prompt = Prompt("Q:", " tea")
+    assert continuation_logprobs(completion(["Q", ": t", "ea"], [None, -3.0, -1.0]), prompt) == (-3.0, -1.0)
+    assert continuation_logprobs(completion(["Q", ":", " ", "tea"], [None, -9.0, -1.0, -4.0]), prompt) == (-1.0, -4.0)
 
 
-def test_the_first_of_equals_is_taken(asked: Asked) -> None:
-    answer = separate(asked, (["Q:", " tea"], [None, -2.0]), (["Q:", " oil"], [None, -2.0]))
-    assert answer.text == "tea"
+def test_token_ids_know_their_border(completion: Complete) -> None:
+    prompt = Prompt((1, 2), (3, 4))
+    found = completion(["<s>", "a", b" \xc3", b"\xa9"], [None, -1.0, -2.0, -4.0])
+    assert continuation_logprobs(found, prompt) == (-2.0, -4.0)
+    assert continuation_bytes(found, prompt) == 3
+    assert continuation_bytes(found, Prompt("a", " é")) == 3
 
 
-def test_a_token_over_the_border_belongs_to_the_choice(asked: Asked) -> None:
-    answer = separate(
-        asked, (["Q", ": t", "ea"], [None, -3.0, -1.0]), (["Q", ":", " ", "oil"], [None, -9.0, -1.0, -4.0])
-    )
-    assert answer.choice_logprobs == (-4.0, -5.0)
-
-
-def test_a_choice_of_characters_that_take_several_tokens(asked: Asked) -> None:
+def test_a_choice_of_characters_that_take_several_tokens(completion: Complete) -> None:
     # Each of the two characters is split over tokens, the last of them over three.
     pieces = ["Q:", b" \xc3", b"\xa9", b"\xe2", b"\x82", b"\xac"]
     scores = [None, -1.0, -2.0, -4.0, -8.0, -16.0]
-    found = continuation_logprobs(completion(pieces, scores), len("Q:"))
-    assert found == (-1.0, -2.0, -4.0, -8.0, -16.0)
+    assert continuation_logprobs(completion(pieces, scores), Prompt("Q:", " é€")) == (-1.0, -2.0, -4.0, -8.0, -16.0)
 
 
 @given(data=st.data())
-def test_the_continuation_is_covered_by_its_tokens_and_at_most_one_straddles(data: st.DataObject) -> None:
+def test_the_continuation_is_covered_by_its_tokens_and_at_most_one_straddles(
+    completion: Complete, data: st.DataObject
+) -> None:
     context = data.draw(st.text(st.characters(codec="utf-8"), min_size=1, max_size=8), label="context")
     choice = " " + data.draw(st.text(st.characters(codec="utf-8"), max_size=8), label="choice")
     whole = (context + choice).encode()
@@ -109,7 +90,7 @@ def test_the_continuation_is_covered_by_its_tokens_and_at_most_one_straddles(dat
     edges = [0, *sorted(cuts), len(whole)]
     pieces = [whole[a:b] for a, b in pairwise(edges)]
     scores = [-float(i) for i in range(len(pieces))]
-    found = continuation_logprobs(completion(pieces, scores), len(context))
+    found = continuation_logprobs(completion(pieces, scores), Prompt(context, choice))
     first = int(-found[0])
     border = len(context.encode())
     assert [-int(score) for score in found] == list(range(first, len(pieces)))  # everything to the end
@@ -122,29 +103,43 @@ def test_the_continuation_is_covered_by_its_tokens_and_at_most_one_straddles(dat
     [(["Q:", " tea"], [None, None]), (["Q:", " te", "a"], [None, -1.0, None]), (["Q: tea"], [None])],
     ids=["none at all", "one missing", "all in the first token"],
 )
-def test_a_choice_without_scores_is_refused(pieces: list[str], scores: list[float | None]) -> None:
-    with pytest.raises(RunError, match=r"^The endpoint returned no log-probabilities for the choice ' tea'\.$"):
-        continuation_logprobs(completion(pieces, scores), 2)
+def test_a_continuation_without_scores_is_refused(
+    pieces: list[str], scores: list[float | None], completion: Complete
+) -> None:
+    with pytest.raises(RunError, match=r"^The endpoint returned no log-probabilities for the continuation ' tea'\.$"):
+        continuation_logprobs(completion(pieces, scores), Prompt("Q:", " tea"))
 
 
-def test_running_text_counts_neither_the_first_token_nor_its_bytes(asked: Asked) -> None:
-    text = "Änne sells tea"
-    answer = read("language_modeling", asked(text), completion(["Än", "ne", " sells tea"], [None, -1.0, -2.0]))
-    assert (answer.text, answer.logprob, answer.token_logprobs) == ("", -3.0, (-1.0, -2.0))
-    assert answer.n_bytes == len("ne sells tea")
+@pytest.mark.parametrize(
+    ("name", "meant"), [("é ", "é ".encode()), (r"bytes:\xe2\x80", b"\xe2\x80"), ("bytes:", b"bytes:"), ("", b"")]
+)
+def test_a_name_says_what_bytes_its_token_has(name: str, meant: bytes) -> None:
+    assert token_bytes(name) == meant
 
 
-def test_running_text_counts_bytes_and_not_characters(asked: Asked) -> None:
-    answer = read("language_modeling", asked("a €é"), completion(["a", " €", "é"], [None, -1.0, -2.0]))
-    assert answer.n_bytes == 1 + 3 + 2
+@pytest.mark.parametrize(
+    ("tops", "judged"),
+    [
+        ((None, -0.1, -1.0, -2.0), True),  # what the context might have been instead does not matter
+        ((None, -3.0, -0.9, -2.0), False),
+        ((None, -3.0, -1.0, -0.5), False),
+        ((), None),
+        ((None, -3.0, -1.0, None), None),
+    ],
+)
+def test_greedy_means_the_likeliest_token_at_every_place(
+    tops: tuple[float | None, ...], judged: bool | None, completion: Complete
+) -> None:
+    found = replace(completion(["Q", ":", " t", "ea"], [None, -3.0, -1.0, -2.0]), top_logprobs=tops)
+    assert is_greedy(found, Prompt("Q:", " tea")) is judged
 
 
-def test_running_text_of_one_token_has_nothing_to_score(asked: Asked) -> None:
-    answer = read("language_modeling", asked("tea"), completion(["tea"], [None]))
-    assert (answer.logprob, answer.token_logprobs, answer.n_bytes) == (0, (), 0)
+def test_all_that_tie_for_the_best_are_chosen() -> None:
+    assert best([-1.0, -2.0, -1.0], ["a", "b", "c"]) == (0, 2)
+    assert best([-1.0, -1.0], ["a", "a"]) == (0, 1)
+    assert best([-1.0], ["a"]) == (0,)
 
 
-def test_sums_of_many_small_scores_are_exact(asked: Asked) -> None:
-    scores = [-0.1] * 1000
-    answer = read("language_modeling", asked("x" * 1001), completion(["x"] * 1001, [None, *scores]))
-    assert answer.logprob == math.fsum(scores)
+def test_choices_that_all_score_the_same_are_no_scores() -> None:
+    with pytest.raises(RunError, match=r"^The endpoint gave all 3 choices the same log-probability \(0\)"):
+        best([0.0, 0.0, 0.0], ["a", "b", "c"])
