@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import json
 import math
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -114,7 +115,9 @@ class Endpoint:
         except RunError as error:
             if not isinstance(error.__cause__, openai.BadRequestError):
                 raise
-            raise UserError(f"{self._model} cannot be asked with --chat; leave it out. {error}") from error
+            body = error.__cause__.body
+            said = body["message"] if isinstance(body, dict) and "message" in body else error
+            raise UserError(f"{self._model} cannot be asked with --chat, so leave that out: {said}") from error
 
     def detokenize(self, tokens: list[int]) -> str:
         """The text of tokens."""
@@ -169,6 +172,8 @@ class Endpoint:
             raise RunError(
                 f"The endpoint of {self._model} answered something else than was asked for: {place}: {fault['msg']}."
             ) from error
+        except json.JSONDecodeError as error:
+            raise RunError(f"The endpoint of {self._model} answered with broken JSON: {error}.") from error
         except openai.OpenAIError as error:
             raise RunError(f"The endpoint of {self._model} failed: {error}") from error
 

@@ -76,10 +76,8 @@ def ask(asked: Asked, window_of: Callable[..., Any]) -> Ask:
     ]
     instance = asked("What does Dor sell?", "rope", "*salt")
 
-    def make(
-        method: str, *, examples: list[Instance] = examples, instance: Instance = instance, **spec: Any
-    ) -> Request:
-        return ADAPTERS[method].adapt(instance, examples, AdapterSpec(method=method, **spec), window_of())
+    def make(method: str, *, after: list[Instance] = examples, of: Instance = instance, **spec: Any) -> Request:
+        return ADAPTERS[method].adapt(of, after, AdapterSpec(method=method, **spec), window_of())
 
     return make
 
