@@ -3,17 +3,19 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from threading import Thread
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
-from harness.errors import RunError
+from harness.errors import RunError, UserError
 from harness.models.bundled import BUNDLED_MODEL
+from harness.models.config import ServeConfig
 from harness.models.gguf_facts import read_facts
 from harness.serving.endpoint import SELF_TEST_PROMPT, Endpoint
 from harness.serving.process import ServerProcess
-from harness.types import Request
+from harness.types import Prompt, Request
 
 TOKENS = ["One", " two", " three", ",", " one two three", "."]
 SCORES = [None, -1.5, -0.5, -2.0, -3.0, -0.25]
@@ -33,26 +35,60 @@ def right(**changes: Any) -> Choice:
     return choice
 
 
+def late() -> Choice:
+    """The choice of a server that leaves out the scores of a context, which is ``One two three,``."""
+    return right(token_logprobs=[*[None] * 4, *SCORES[4:]])
+
+
 def reply(*choices: Choice) -> Reply:
     """Always the same answer."""
     body = {"id": "c", "object": "text_completion", "created": 0, "model": "m", "choices": choices}
     return lambda _count: (200, json.dumps(body))
 
 
+def silent(_count: int) -> tuple[int, str]:
+    """A server that does not know completions."""
+    return 404, "{}"
+
+
+class StandIn(NamedTuple):
+    """An endpoint, and the requests that it has sent."""
+
+    endpoint: Endpoint
+    asked: list[dict[str, Any]]
+
+
+Start = Callable[..., StandIn]
+
+
 @pytest.fixture
-def serve() -> Iterator[Callable[[Reply], Endpoint]]:
-    """An endpoint on a small server that answers every request by a function."""
+def stand_in() -> Iterator[Start]:
+    """An endpoint on a small server.
+
+    It answers completions by a function; and what else is asked by ``routes``: the end of a path, and a body. All
+    others are not there.
+    """
     started: list[tuple[ThreadingHTTPServer, Endpoint]] = []
 
-    def start(answer: Reply) -> Endpoint:
+    def start(answer: Reply = silent, **routes: str) -> StandIn:
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
             def do_POST(self) -> None:
-                asked.append(json.loads(self.rfile.read(int(self.headers["Content-Length"]))))
-                status, body = answer(len(asked) - 1)
+                body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
+                if not self.path.endswith("/completions"):
+                    self.do_GET()
+                    return
+                asked.append(body)
+                self.respond(*answer(len(asked) - 1))
+
+            def do_GET(self) -> None:
+                body = next((body for end, body in routes.items() if self.path.endswith(end)), None)
+                self.respond(404 if body is None else 200, body or '{"error": {"message": "Not Found"}}')
+
+            def respond(self, status: int, body: str) -> None:
                 self.send_response(status)
-                self.send_header("Content-Type", "application/json")
+                self.send_header("Content-Type", "text/html" if body.startswith("<") else "application/json")
                 self.send_header("Content-Length", str(len(body.encode())))
                 self.end_headers()
                 self.wfile.write(body.encode())
@@ -65,13 +101,30 @@ def serve() -> Iterator[Callable[[Reply], Endpoint]]:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
         endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "m")
         started.append((server, endpoint))
-        return endpoint
+        return StandIn(endpoint, asked)
 
     yield start
     for server, endpoint in started:
         endpoint.__exit__(None, None, None)
         server.shutdown()
         server.server_close()
+
+
+@pytest.fixture
+def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Endpoints that try but once."""
+    monkeypatch.setattr("harness.serving.endpoint.RETRIES", 0)
+
+
+@pytest.fixture
+def serve(stand_in: Start) -> Callable[[Reply], Endpoint]:
+    """An endpoint that answers completions by a function."""
+    return lambda answer: stand_in(answer).endpoint
+
+
+def echoed(*texts: str) -> Request:
+    """Texts to be scored whole."""
+    return Request(tuple(Prompt("", text) for text in texts), max_tokens=0, echo=True)
 
 
 ECHO = r"cannot be used for scoring: it "
@@ -127,6 +180,7 @@ def test_scores_must_repeat(serve: Callable[[Reply], Endpoint]) -> None:
         serve(answer).self_test()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_a_failing_endpoint_is_told_with_its_own_words(serve: Callable[[Reply], Endpoint]) -> None:
     body = json.dumps({"error": {"message": "the cat sat on it", "type": "server_error"}})
     with pytest.raises(RunError, match=r"^The endpoint of m failed: .*500.*the cat sat on it"):
@@ -141,32 +195,172 @@ def test_an_endpoint_that_does_it_right_passes(serve: Callable[[Reply], Endpoint
     serve(reply(right())).self_test()
 
 
-def test_a_failure_while_trying_for_size_is_told_as_well(serve: Callable[[Reply], Endpoint]) -> None:
-    # The small server knows no GET at all.
-    with pytest.raises(RunError, match=r"^The endpoint of m failed: .*501"):
-        serve(reply(right())).fits(Request(("a",), max_tokens=1))
+def test_the_context_is_not_scored_where_the_endpoint_can_leave_it_out(stand_in: Start) -> None:
+    served = stand_in(lambda count: reply(late() if count == 2 else right())(count))
+    served.endpoint.self_test()
+    assert "logprob_start_offset" not in served.asked[0]
+    assert 0 < served.asked[2]["logprob_start_offset"] < len(SELF_TEST_PROMPT)
+    later = len("One two three,")
+    served.endpoint.complete(Request((Prompt(SELF_TEST_PROMPT[:later], SELF_TEST_PROMPT[later:]),), 0, echo=True))
+    assert served.asked[3]["logprob_start_offset"] == later
+    served.endpoint.complete(Request((Prompt((1, 2, 3, 4), (5, 6)),), 0, echo=True))
+    assert served.asked[4]["logprob_start_len"] == 4
 
 
-@pytest.mark.parametrize(
-    ("words", "answer", "fits"),
-    [(0.01, 0.01, True), (0.5, 0, True), (0.97, 9, False), (9, 0, False)],
-)
-def test_what_fits_the_context(words: float, answer: float, fits: bool, endpoint: Endpoint) -> None:
-    context = min(read_facts(BUNDLED_MODEL).context_length, 4096)
-    prompt = "a" + " b" * round(context * words)  # a token a word
-    assert endpoint.fits(Request((prompt,), max_tokens=round(context * answer), echo=answer == 0)) == fits
+def test_prompts_that_share_a_request_are_scored_from_the_end_of_the_shortest_context(stand_in: Start) -> None:
+    def answer(count: int) -> tuple[int, str]:
+        return reply(*[[right()], [right()], [late()], [right(), right(index=1)]][count])(count)
+
+    served = stand_in(answer)
+    served.endpoint.self_test()
+    served.endpoint.complete(Request((Prompt("One two", " three"), Prompt("One", " two")), 0, echo=True))
+    assert served.asked[3]["logprob_start_offset"] == 3
 
 
-def test_one_prompt_that_does_not_fit_is_enough(endpoint: Endpoint) -> None:
-    assert not endpoint.fits(Request(("a", "a" + " b" * 9000, "a"), max_tokens=0, echo=True))
+@pytest.mark.parametrize("refuses", [False, True])
+def test_and_is_scored_where_it_does_not_know_how(refuses: bool, stand_in: Start) -> None:
+    def answer(count: int) -> tuple[int, str]:
+        return (400, '{"error": {"message": "unknown field"}}') if refuses and count == 2 else reply(right())(count)
+
+    served = stand_in(answer)
+    served.endpoint.self_test()
+    served.endpoint.complete(Request((Prompt("One two", " three, one two three."),), 0, echo=True))
+    assert len(served.asked) == 4
+    assert not {"logprob_start_offset", "logprob_start_len"} & served.asked[3].keys()
+
+
+def test_only_what_is_needed_must_have_scores(serve: Callable[[Reply], Endpoint]) -> None:
+    (found,) = serve(reply(late())).complete(Request((Prompt("One two three,", " one two three."),), 0, echo=True))
+    assert found.token_logprobs == (*[None] * 4, *SCORES[4:])
+    with pytest.raises(RunError, match=LACKS):
+        serve(reply(late())).complete(Request((Prompt("One two three", ", one two three."),), 0, echo=True))
+
+
+def test_an_endpoint_that_is_overloaded_says_so_and_is_asked_again(stand_in: Start) -> None:
+    said: list[str] = []
+    served = stand_in(lambda count: (429 if count == 0 else 200, reply(right())(count)[1]))
+    served.endpoint.on_overload = lambda: said.append("overloaded")
+    served.endpoint.complete(echoed(SELF_TEST_PROMPT))
+    assert (said, len(served.asked)) == (["overloaded"], 2)
+
+
+CARD = '{"id": "m", "object": "model", "created": 0, "owned_by": "me", "max_model_len": 64}'
+TOKENIZED = '{"tokens": [5, 6, 7], "count": 3}'
+
+
+def test_what_is_known_of_the_tokenizer(stand_in: Start) -> None:
+    endpoint = stand_in(**{"/models/m": CARD, "/tokenize": TOKENIZED, "/detokenize": '{"prompt": "a b"}'}).endpoint
+    assert endpoint.context == 64
+    assert endpoint.tokenize("a b") == endpoint.tokenize_chat("a b") == [5, 6, 7]
+    assert endpoint.bos == (5, 6, 7)
+    assert endpoint.detokenize([5, 6, 7]) == "a b"
+
+
+USES: dict[str, Callable[[Endpoint], object]] = {
+    "context": lambda endpoint: endpoint.context,
+    "tokenize": lambda endpoint: endpoint.tokenize("a"),
+    "detokenize": lambda endpoint: endpoint.detokenize([1]),
+    "tokenize_chat": lambda endpoint: endpoint.tokenize_chat("a"),
+    "bos": lambda endpoint: endpoint.bos,
+}
+UNUSABLE = {
+    "nothing": None,
+    "a page": "<html>Welcome to nginx!</html>",
+    "other fields": '{"object": "list"}',
+    "fields of other types": '{"max_model_len": null, "tokens": "5 6", "prompt": [1]}',
+    "an array": "[]",
+    "half an answer": '{"tokens": [1, 2',
+}
+
+
+@pytest.mark.parametrize("use", USES.values(), ids=USES)
+@pytest.mark.parametrize("body", UNUSABLE.values(), ids=UNUSABLE)
+def test_an_endpoint_without_a_tokenizer_is_refused_in_one_sentence(
+    use: Callable[[Endpoint], object], body: str | None, stand_in: Start
+) -> None:
+    ends = ("/models/m", "/tokenize", "/detokenize")
+    endpoint = stand_in(**({} if body is None else dict.fromkeys(ends, body))).endpoint
+    with pytest.raises(RunError) as caught:
+        use(endpoint)
+    said = str(caught.value)
+    assert said.startswith("The endpoint of m ")
+    assert "\n" not in said
+    if body is None:
+        assert said == "The endpoint of m failed: Error code: 404 - Not Found"
+
+
+def test_the_context_is_the_models_own(endpoint: Endpoint) -> None:
+    assert endpoint.context == min(read_facts(BUNDLED_MODEL).context_length, 4096)
+
+
+@pytest.mark.parametrize(("room", "context"), [(None, 2048), (100, 100), (2048, 2048), (99_999, 2048)])
+def test_there_is_never_more_room_than_all_models_have(room: int | None, context: int, endpoint: Endpoint) -> None:
+    endpoint.room = room
+    assert endpoint.context == context
+
+
+def test_what_fits_the_context_is_answered_and_one_more_token_is_refused(endpoint: Endpoint) -> None:
+    prompt = "a" + " b" * 1000
+    rest = endpoint.context - len(endpoint.tokenize(prompt)) - len(endpoint.bos)
+    # Scored without going on: as long as the context.
+    longest = prompt + " b" * rest
+    assert len(endpoint.tokenize(longest)) + len(endpoint.bos) == endpoint.context
+    endpoint.complete(echoed(longest))
+    with pytest.raises(RunError, match=r"^The endpoint of world refused: .*2,?049"):
+        endpoint.complete(echoed(longest + " b"))
+
+
+TEXTS = ["", "One two three.", "Question: What is 1 + 2?\nAnswer:", "  Ö, naïve – 東京 🙂\n\n", "a <s> </s>"]
+
+
+@pytest.mark.parametrize("text", TEXTS)
+def test_tokens_are_those_that_a_prompt_gets_and_stand_for_its_text(text: str, endpoint: Endpoint) -> None:
+    tokens = endpoint.tokenize(text)
+    assert endpoint.detokenize(tokens) == text
+    if text:
+        (of_text,) = endpoint.complete(echoed(text))
+        ids = Prompt(endpoint.bos, tuple(tokens))
+        (of_ids,) = endpoint.complete(Request((ids,), 0, echo=True))
+        assert len(of_text.tokens) == len(tokens)
+        assert of_ids.token_logprobs[-1] == pytest.approx(of_text.token_logprobs[-1], abs=0.02)
+
+
+def test_bos_is_what_the_server_puts_before_a_prompt(endpoint: Endpoint, specials: Any) -> None:
+    assert len(endpoint.bos) == 1
+    assert endpoint.bos[0] not in endpoint.tokenize("One two three.")
+    assert endpoint.detokenize(list(endpoint.bos)) == specials.bos
+
+
+def test_a_model_without_a_chat_template_cannot_be_asked_to_chat(endpoint: Endpoint) -> None:
+    with pytest.raises(UserError) as caught:
+        endpoint.tokenize_chat("Hello")
+    assert str(caught.value) == (
+        "world cannot be asked with --chat, so leave that out: This model has no chat template; its operator can give "
+        "it one with --chat-template."
+    )
+
+
+def test_a_message_goes_into_the_models_chat_template(make_llama: Callable[..., Path], tmp_path: Path) -> None:
+    template = (
+        "{% for m in messages %}[{{ m.role }}: {{ m.content }}]{% endfor %}{% if add_generation_prompt %}>{% endif %}"
+    )
+    model = make_llama(tmp_path / "chat.gguf", chat_template=template)
+    with (
+        ServerProcess(model, "chat", ServeConfig(), tmp_path / "log", slots=1) as server,
+        Endpoint(server.base_url, "chat") as endpoint,
+    ):
+        tokens = endpoint.tokenize_chat("Hello [you]")
+        assert endpoint.detokenize(tokens) == "[user: Hello [you]]>"
+        assert endpoint.bos == ()
 
 
 def test_choices_come_in_the_order_of_their_prompts(serve: Callable[[Reply], Endpoint]) -> None:
     backwards = reply(right(index=1, text="second"), right(index=0, text="first"))
-    found = serve(backwards).complete(Request(("a", "b"), max_tokens=0, echo=True))
+    found = serve(backwards).complete(echoed("a", "b"))
     assert [completion.text for completion in found] == ["first", "second"]
 
 
+@pytest.mark.usefixtures("impatient")
 def test_an_endpoint_that_is_not_there() -> None:
     with (
         Endpoint("http://127.0.0.1:9/v1", "m") as endpoint,
@@ -175,6 +369,7 @@ def test_an_endpoint_that_is_not_there() -> None:
         endpoint.self_test()
 
 
+@pytest.mark.usefixtures("impatient")
 def test_the_process_behind_a_silent_endpoint_is_asked_first() -> None:
     def alive() -> None:
         raise RunError("it was killed")
@@ -199,7 +394,7 @@ def test_the_real_server_passes(endpoint: Endpoint) -> None:
 
 def test_the_real_server_scores_several_prompts_at_once(endpoint: Endpoint) -> None:
     prompts = ("One two three.", "One two four.")
-    found = endpoint.complete(Request(prompts, max_tokens=0, echo=True))
+    found = endpoint.complete(echoed(*prompts))
     assert tuple(completion.text for completion in found) == prompts
     for completion in found:
         assert completion.token_logprobs[0] is None
@@ -210,7 +405,7 @@ def test_the_real_server_scores_several_prompts_at_once(endpoint: Endpoint) -> N
 
 
 def test_the_real_server_stops_at_the_end_of_the_line(endpoint: Endpoint) -> None:
-    (found,) = endpoint.complete(Request(("Question: What is 1 + 2?\nAnswer:",), max_tokens=3, stop=("\n",)))
+    (found,) = endpoint.complete(Request((Prompt("Question: What is 1 + 2?\nAnswer:"),), max_tokens=3, stop=("\n",)))
     assert "\n" not in found.text
     assert len(found.tokens) == len(found.token_logprobs) == len(found.text_offset) <= 3
     assert found.finish_reason in ("stop", "length")
