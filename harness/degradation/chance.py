@@ -28,7 +28,7 @@ def tasks_at_chance(instances: pd.DataFrame, reference: str, guess_rates: Mappin
         right, n = float(values.sum()), len(values)
         low, _ = proportion_confint(right, n, alpha=1 - CONFIDENCE, method="wilson")
         if right == 0 or low <= chance:  # of no right answers at all, rounding may put the limit above zero
-            task = f"{scenario} ({adapter})" if adapters[scenario] > 1 else str(scenario)
+            task = f"{scenario} ({adapter})" if adapters[str(scenario)] > 1 else str(scenario)
             found.append(f"{task} ({right / n:.3f} against {chance:.3f})")
     if not found:
         return []

@@ -70,7 +70,7 @@ def run_task(
             try:
                 answered[futures[future]] = future.result()
             except RunError as error:
-                raise RunError(f"{task.label}, instance {futures[future].id}: {error}") from error
+                raise _named(task, futures[future], error) from error
             tick()
         return Asked([answered[instance] for instance in fitting], left_out, time.monotonic() - begin)
     finally:
@@ -83,6 +83,12 @@ def _request(task: Task, instance: Instance, endpoint: Endpoint) -> Request | No
         return task.request(instance, endpoint)
     except DoesNotFit:
         return None
+    except RunError as error:
+        raise _named(task, instance, error) from error
+
+
+def _named(task: Task, instance: Instance, error: RunError) -> RunError:
+    return RunError(f"{task.label}, instance {instance.id}: {error}")
 
 
 def _ask(

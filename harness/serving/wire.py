@@ -1,7 +1,7 @@
 """What the harness reads of an endpoint's answers.
 
-The openai client's own models are built value by value in Python. With them a question of four scored choices took 9.0 ms
-of the harness's CPU time, the request included; with these it takes 3.5 ms.
+The openai client's own models are built value by value in Python. With them a question of four scored choices took
+9.0 ms of the harness's CPU time, the request included; with these it takes 3.5 ms.
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from harness.models.bundled import BUNDLED_MODEL
 from harness.models.config import config_names, load_config
 from harness.models.gguf_facts import GgufFacts, read_facts
 from harness.models.quantize import fallbacks, quantize
-from harness.scenarios.table import SCENARIOS
+from harness.scenarios.world.scenarios import WORLD_SCENARIOS
 
 N_INSTANCES = 200
 FACTS = ("world_facts", "generation")
@@ -80,9 +80,7 @@ def test_running_text_is_worse_with_fewer_bits(measured: Measured) -> None:
 
 
 def test_every_scenario_was_asked(measured: Measured) -> None:
-    assert (
-        measured.degradation.groupby("model").size().tolist() == [sum(len(s.adapters) for s in SCENARIOS.values())] * 4
-    )
+    assert measured.degradation.groupby("model").size().tolist() == [sum(len(s.adapters) for s in WORLD_SCENARIOS)] * 4
     assert "is not what" not in measured.report
 
 

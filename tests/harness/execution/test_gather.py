@@ -1,10 +1,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
+from harness.data.table import Table
 from harness.errors import RunError
 from harness.execution.gather import Tables, frame, gather, guess_rates
 from harness.execution.records import SCHEMA, SCORE_SCHEMA, record
@@ -161,6 +163,14 @@ def test_too_few_examples_are_told(there_are: int, note: bool, scenario_of: Scen
     (task,) = tasks_of(scenario_of(FOUR, "multiple_choice_separate_original", train=train, shots=3))
     said = [f"quiz: asked after {there_are} examples instead of 3, because there are no more."]
     assert gathered(task).notes == (said if note else [])
+
+
+def test_a_table_of_examples_that_could_not_be_had_is_named(scenario_of: Scenarios, tasks_of: Tasks) -> None:
+    (task,) = tasks_of(scenario_of(FOUR, "multiple_choice_separate_original", shots=3))
+    table = Table("org/quiz", "main", "train", "0" * 40)
+    assert gathered(replace(task, scenario=replace(task.scenario, example_tables=(table,)))).notes == [
+        "quiz: asked after 0 examples instead of 3, because org/quiz (main, train) could not be had."
+    ]
 
 
 def test_a_slice_without_examples_is_told_even_where_others_have_them(scenario_of: Scenarios, tasks_of: Tasks) -> None:
