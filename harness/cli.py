@@ -26,19 +26,15 @@ from harness.models.bundled import BUNDLED_MODEL
 from harness.models.candidates import find_base
 from harness.models.config import config_names, load_config
 from harness.perturbations.table import find_perturbations
-from harness.reports.rows import SHORT_ADAPTERS
 from harness.reports.terminal import print_table
 from harness.run import run as run_job
 from harness.run_spec import RunSpec
 from harness.scenarios.suites import DEFAULT_SUITE, suite_names
-from harness.scenarios.table import SCENARIOS
+from harness.scenarios_cli import EXIT_INCOMPLETE, AsJson, DatasetDir, ScenarioFile
+from harness.scenarios_cli import app as scenarios_app
 
-EXIT_INCOMPLETE = 3
-"""Some scenarios were left out, because their data cannot be had."""
 EXIT_INTERRUPTED = 130
 DEFAULT_CACHE = Path(platformdirs.user_cache_dir("quant-harness")) / "gguf"
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", envvar="HARNESS_JSON")]
 
 app = typer.Typer(
     help="Says, with evidence, what quantizing a language model costs.",
@@ -46,6 +42,9 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
+
+
+app.add_typer(scenarios_app, name="scenarios")
 
 
 def _names(text: str) -> tuple[str, ...]:
@@ -90,12 +89,7 @@ def run(
             envvar="HARNESS_SCENARIOS",
         ),
     ] = "",
-    scenario_file: Annotated[
-        list[Path] | None,
-        typer.Option(
-            help="YAML file of a scenario of your own; may be given several times.", envvar="HARNESS_SCENARIO_FILE"
-        ),
-    ] = None,
+    scenario_file: ScenarioFile = None,
     max_instances: Annotated[
         int, typer.Option(min=0, help="Instances a scenario, at most; 0 for all.", envvar="HARNESS_MAX_INSTANCES")
     ] = 400,
@@ -109,14 +103,7 @@ def run(
         str,
         typer.Option(help="Ask changed questions too: names or groups, by commas.", envvar="HARNESS_PERTURBATIONS"),
     ] = "",
-    dataset_dir: Annotated[
-        Path | None,
-        typer.Option(
-            help="Folder with tables of data sets, laid out as on the Hub.",
-            envvar="HARNESS_DATASET_DIR",
-            show_default="the Hub",
-        ),
-    ] = None,
+    dataset_dir: DatasetDir = None,
     out: Annotated[
         Path | None,
         typer.Option(help="Folder for the results.", envvar="HARNESS_OUT", show_default="results/DATE-TIME"),
@@ -168,17 +155,6 @@ def run(
         console.print(f"Everything else is in {spec.out}", soft_wrap=True)
     if result.left_out:
         raise typer.Exit(EXIT_INCOMPLETE)
-
-
-@app.command()
-def scenarios(as_json: AsJson = False) -> None:
-    """List what can be asked."""
-    shown = [
-        [a.method if as_json else SHORT_ADAPTERS.get(a.method, a.method) for a in s.adapters]
-        for s in SCENARIOS.values()
-    ]
-    rows = [(s.name, s.metrics[0], ", ".join(a), s.description) for s, a in zip(SCENARIOS.values(), shown, strict=True)]
-    _list(("scenario", "metric", "adapters", "description"), rows, as_json=as_json)
 
 
 @app.command()

@@ -7,10 +7,9 @@ from pathlib import Path
 
 from harness.data.hub import Hub
 from harness.data.mirror import Mirror
-from harness.data.table import Store
 
 
-def open_store(folder: Path | None, say: Callable[[str], None] = lambda _line: None) -> Store:
+def open_store(folder: Path | None, say: Callable[[str], None] = lambda _line: None) -> Hub | Mirror:
     """The mirror in ``folder``, or the Hub, which tells ``say`` of every download.
 
     Raises:

@@ -15,6 +15,14 @@ OFFLINE = "offline"
 
 _MMLU = "mmlu:abstract_algebra+college_chemistry+computer_security+econometrics+us_foreign_policy"
 """The five of 57 subjects that HELM asks in Classic and in Lite."""
+_MATH = "math:" + "+".join(
+    f"{subject}_level_1"
+    for subject in (
+        *("algebra", "counting_and_probability", "geometry", "intermediate_algebra", "number_theory"),
+        *("prealgebra", "precalculus"),
+    )
+)
+"""All subjects, and of the five levels the easiest."""
 
 SUITES: dict[str, tuple[str, ...]] = {
     "world": (
@@ -23,7 +31,7 @@ SUITES: dict[str, tuple[str, ...]] = {
     ),
     "lite": (
         *("narrative_qa", "natural_qa_openbook_longans", "natural_qa_closedbook", "openbookqa", _MMLU),
-        *("math", "gsm", "legalbench", "med_qa", "wmt_14"),
+        *(_MATH, "gsm", "legalbench", "med_qa", "wmt_14"),
     ),
     "classic": (
         *(_MMLU, "boolq", "narrative_qa", "natural_qa_closedbook", "natural_qa_openbook_longans", "quac"),
