@@ -28,8 +28,9 @@ _LOG_LEVELS = {1: logging.DEBUG, 2: logging.INFO, 3: logging.WARNING, 4: logging
 
 VERSION = f"llama-cpp-python-{llama_cpp.__version__}"
 
-_NO_OVERFLOW = b"possible training context overflow"
-"""llama.cpp warns of a cache larger than the model's context; ours is shared by sequences that each keep within it."""
+_EXPECTED = (b"possible training context overflow", b"failed to find a memory slot")
+"""Warnings of what is meant: a cache larger than the model's context, which several sequences share, and a full one, in
+which older sequences then make room (if none is left, the request fails and says so)."""
 
 
 MAX_COMPLAINTS = 100
@@ -53,7 +54,7 @@ class NoRoom(LlamaError):
 @c.llama_log_callback  # type: ignore[untyped-decorator]
 def _log(level: int, text: bytes, _user_data: object) -> None:
     """llama.cpp's log into Python's. Level 5 continues a line and carries progress dots; it is dropped."""
-    if level in _LOG_LEVELS and _NO_OVERFLOW not in text:
+    if level in _LOG_LEVELS and not any(warning in text for warning in _EXPECTED):
         line = text.decode(errors="replace").rstrip()
         logger.log(_LOG_LEVELS[level], line)
         if _LOG_LEVELS[level] == logging.ERROR and len(complaints) < MAX_COMPLAINTS:
