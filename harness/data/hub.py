@@ -18,7 +18,7 @@ from typing import Any
 import httpx
 
 from harness.data.parquet import count_rows, read_rows
-from harness.data.table import Row, Table
+from harness.data.table import CONVERTED, MIRROR_ONLY, Row, Table
 from harness.errors import MissingTable
 
 REMEDY = "once that is mended, `harness scenarios prefetch {scenario}` gets it"
@@ -53,6 +53,8 @@ class Hub:
         return count_rows([self._path(table)]) if self.has(table) else None
 
     def _download(self, table: Table, path: Path) -> None:
+        if table.revision == MIRROR_ONLY:
+            raise MissingTable(f"{table} is not on the Hub", "--dataset-dir names a folder that has it")
         # The library tries for half a minute, which a run with forty scenarios is not to wait for forty times.
         if not self._unreachable:
             self._say(f"downloading {table}")
@@ -81,7 +83,8 @@ def _download(table: Table, path: Path) -> None:
     datasets = _library()
     path.parent.mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory(dir=path.parent, prefix=".download-") as folder:
-        builder = datasets.load_dataset_builder(table.dataset, table.config, revision=table.revision, cache_dir=folder)
+        part = {"data_dir" if table.revision == CONVERTED else "name": table.config}
+        builder = datasets.load_dataset_builder(table.dataset, revision=table.revision, cache_dir=folder, **part)
         files = builder.config.data_files
         if table.split not in files:
             raise ValueError(f"it has no split {table.split!r}, but {', '.join(map(repr, files))}")

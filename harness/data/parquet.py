@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from harness.data.table import Row
 from harness.errors import MissingTable
 
-BATCH = 1000
-"""Rows that are held at once; a table may be larger than memory."""
+BATCH = 100
+"""Rows that are held at once; a table may be larger than memory, and a row a whole book."""
 
 
 def read_rows(paths: list[Path]) -> Iterable[Row]:

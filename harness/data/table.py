@@ -8,6 +8,11 @@ from typing import Any, Protocol
 
 Row = dict[str, Any]
 
+CONVERTED = "refs/convert/parquet"
+"""The Hub's own conversion of a data set that is a script, with a folder for each config. It has no lasting commit."""
+MIRROR_ONLY = "offline mirrors only"
+"""In the place of a revision: the Hub has no such table."""
+
 
 @dataclass(frozen=True, slots=True)
 class Table:
@@ -18,7 +23,7 @@ class Table:
     config: str
     split: str
     revision: str
-    """Commit on the Hub, so that the same name means the same rows next year."""
+    """Commit on the Hub, so that the same name means the same rows next year; or one of the two constants above."""
 
     def __str__(self) -> str:
         return f"{self.dataset} ({self.config}, {self.split})"

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from harness.data.table import Row, Store, Table
+from harness.data.table import MIRROR_ONLY, Row, Store, Table
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
-from harness.scenarios.hub.open_questions import LABELS, MIRROR_ONLY, open_question, passage_question, set_apart
+from harness.scenarios.hub.open_questions import LABELS, open_question, passage_question, set_apart
 from harness.scenarios.hub.rows import Unusable, read, read_if_there
 from harness.types import Instance
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.data.table import Row, Store, Table
+from harness.data.table import CONVERTED, Row, Store, Table
 from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.scenarios.hub.asking import CALIBRATED, EMPTY, QUESTION_ANSWER, SEPARATE, about, joint, joint_layout
 from harness.scenarios.hub.rows import Unusable, labelled, question, read, read_if_there
@@ -13,7 +13,7 @@ _OPENBOOKQA_REVISION = "388097ea7776314e93a529163e0fea805b8a6454"
 _OPENBOOKQA = Table("allenai/openbookqa", "main", "test", _OPENBOOKQA_REVISION)
 _OPENBOOKQA_TRAIN = Table("allenai/openbookqa", "main", "train", _OPENBOOKQA_REVISION)
 # The data set itself is a script; the Hub keeps its tables on this branch, whose commits nobody pins.
-_PIQA = Table("ybisk/piqa", "plain_text", "validation", "refs/convert/parquet")
+_PIQA = Table("ybisk/piqa", "plain_text", "validation", CONVERTED)
 _WINOGRANDE = Table("allenai/winogrande", "winogrande_xl", "validation", "01e74176c63542e6b0bcb004dcdea22d94fb67b5")
 
 

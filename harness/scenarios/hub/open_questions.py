@@ -9,10 +9,6 @@ from harness.scenarios.base import Data
 from harness.scenarios.hub.rows import Unusable
 from harness.types import Instance, Reference
 
-MIRROR_ONLY = "offline mirrors only"
-"""In the place of a revision: the Hub has no such table."""
-CONVERTED = "refs/convert/parquet"
-"""The branch where the Hub keeps its own Parquet copy of a data set that is published as a script."""
 EXAMPLE_EVERY = 10
 """Where a data set has no rows for training, every so manieth is an example, beginning with the first."""
 

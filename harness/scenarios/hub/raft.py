@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from harness.data.table import Row, Store, Table
+from harness.data.table import CONVERTED, Row, Store, Table
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
-from harness.scenarios.hub.open_questions import CONVERTED, LABELS, open_question
+from harness.scenarios.hub.open_questions import LABELS, open_question
 from harness.scenarios.hub.raft_tasks import RAFT_TASKS, RaftTask
 from harness.scenarios.hub.rows import Unusable, read
 from harness.types import Instance

@@ -6,14 +6,12 @@ import random
 from collections import defaultdict
 from collections.abc import Callable
 
-from harness.data.table import Row, Store, Table
+from harness.data.table import CONVERTED, MIRROR_ONLY, Row, Store, Table
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.scenarios.hub.open_questions import (
-    CONVERTED,
     LABELS,
     MATCHES,
-    MIRROR_ONLY,
     OPEN_ENDED,
     OVERLAP,
     open_question,

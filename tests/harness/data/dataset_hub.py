@@ -69,7 +69,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         hub = self.served
-        path = unquote(urlsplit(self.path).path)
+        path = unquote(urlsplit(self.path).path).replace("refs/convert/parquet", COMMIT)
         hub.seen.append(f"{self.command} {path}")
         api, resolve = f"/api/datasets/{hub.name}", f"/datasets/{hub.name}/resolve/{COMMIT}/"
         if path.startswith(f"{api}/tree/{COMMIT}"):

@@ -14,7 +14,7 @@ import pytest
 from dataset_hub import COMMIT, DatasetHub
 
 from harness.data.hub import Hub, default_cache
-from harness.data.table import Table
+from harness.data.table import CONVERTED, MIRROR_ONLY, Table
 from harness.errors import MissingTable
 
 QUIZ = Table("someone/quiz", "easy", "test", COMMIT)
@@ -41,7 +41,7 @@ dataset_info:
 SCRIPT = """
 import json, pathlib, sys
 from harness.data.hub import Hub
-from harness.data.table import Table
+from harness.data.table import CONVERTED, MIRROR_ONLY, Table
 from harness.errors import MissingTable
 said = []
 hub, table = Hub(said.append), Table(*sys.argv[1:5])
@@ -108,6 +108,21 @@ def test_a_table_is_downloaded_once_and_then_read_without_the_network(hub: Datas
     hub.seen.clear()
     assert ask(HF_HUB_OFFLINE="1") == {"before": True, "rows": ROWS, "has": True, "count": 2, "said": []}
     assert ask() == {"before": True, "rows": ROWS, "has": True, "count": 2, "said": []}
+    assert hub.seen == []
+
+
+def test_what_the_hub_has_converted_lies_in_folders(tmp_path: Path, ask: Any, hub: DatasetHub) -> None:
+    hub.files = {"easy/test/0000.parquet": parquet(ROWS), "hard/test/0000.parquet": parquet(ROWS[:1])}
+    found = ask(Table("someone/quiz", "easy", "test", CONVERTED))
+    assert (found.get("error"), found.get("rows")) == (None, ROWS)
+    assert hub.downloads() == [f"{COMMIT}/easy/test/0000.parquet"]
+
+
+def test_what_only_mirrors_have_is_not_looked_for(ask: Any, hub: DatasetHub) -> None:
+    found = ask(Table("someone/quiz", "easy", "test", MIRROR_ONLY))
+    assert found["error"] == (
+        "quiz: someone/quiz (easy, test) is not on the Hub; --dataset-dir names a folder that has it."
+    )
     assert hub.seen == []
 
 
