@@ -15,11 +15,10 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Any
 
-import httpx
-
 from harness.data.parquet import count_rows, read_rows
 from harness.data.table import CONVERTED, MIRROR_ONLY, Row, Table
 from harness.errors import MissingTable
+from harness.http_errors import TRANSPORT_ERRORS
 
 REMEDY = "once that is mended, `harness scenarios prefetch {scenario}` gets it"
 
@@ -126,7 +125,7 @@ def _is_unreachable(error: BaseException | None) -> bool:
     from huggingface_hub.errors import OfflineModeIsEnabled
 
     while error is not None:
-        if isinstance(error, (httpx.TransportError, ConnectionError, OfflineModeIsEnabled)):
+        if isinstance(error, (*TRANSPORT_ERRORS, ConnectionError, OfflineModeIsEnabled)):
             return True
         error = error.__cause__ or error.__context__
     return False

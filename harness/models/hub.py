@@ -15,9 +15,8 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
 
-import httpx
-
 from harness.errors import RunError, UserError
+from harness.http_errors import READ_ERRORS
 from harness.models.gguf_facts import GgufFacts, file_sha256, read_facts
 from harness.models.hub_errors import no_room, told
 from harness.models.hub_names import HubFile, HubId, Published, published
@@ -146,7 +145,7 @@ class Repository:
                         expected_size=file.bytes,
                         displayed_filename=file.name,
                     )
-                except httpx.ReadError:
+                except READ_ERRORS:
                     if attempt == ATTEMPTS:
                         raise
                 else:

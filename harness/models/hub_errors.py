@@ -7,12 +7,13 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-import httpx
-
 from harness.errors import HarnessError, RunError, UserError
+from harness.http_errors import HTTP_ERRORS
 from harness.models.hub_names import HubId
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT)
+
+_EXPECTED: tuple[type[Exception], ...] = (*HTTP_ERRORS, OSError, ValueError, LookupError, TypeError)
 
 
 @contextmanager
@@ -20,7 +21,7 @@ def told(hub: HubId, endpoint: str, cache: Path) -> Iterator[None]:
     """Around a conversation with the Hub: its errors, the network's and the disk's as errors of the harness."""
     try:
         yield
-    except (httpx.HTTPError, httpx.InvalidURL, OSError, ValueError, LookupError, TypeError) as error:
+    except _EXPECTED as error:
         # The library wraps what kept it from a file in an error that says less.
         cause = error.__cause__ if isinstance(error, FileNotFoundError) and error.__cause__ is not None else error
         raise _told(cause, hub, endpoint, cache) from error
@@ -35,7 +36,7 @@ def _told(error: BaseException, hub: HubId, endpoint: str, cache: Path) -> Harne
         return _answered(error, error.response.status_code, hub, endpoint)
     if isinstance(error, OfflineModeIsEnabled):
         return UserError(f"HF_HUB_OFFLINE is set and not all of {hub.repo} is in {cache}; unset it to download.")
-    if isinstance(error, (httpx.HTTPError, httpx.InvalidURL)):
+    if isinstance(error, HTTP_ERRORS):
         reason = str(error) or type(error).__name__
         return RunError(
             f"{endpoint} cannot be reached for {hub.repo} ({reason}); check the network and run again (what has been "
