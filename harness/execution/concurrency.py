@@ -29,13 +29,16 @@ class Concurrency:
         self._growing = True
         self._overloaded = False
         self._best = 0.0
+        self._before = self.limit
         self._answered = 0
         self._since = clock()
 
     def look_again(self) -> None:
-        """Other requests are coming, longer or shorter ones: what was measured says nothing about them."""
+        """Other requests are coming, longer or shorter ones: what was measured says nothing about them. Begin again."""
         with self._condition:
-            self._growing = not self._overloaded
+            if not self._overloaded:
+                self.limit = self._before = min(FIRST, self.most)
+                self._growing = True
             self._best, self._answered, self._since = 0.0, 0, self._clock()
 
     @contextmanager
@@ -61,12 +64,15 @@ class Concurrency:
             self._growing, self._overloaded = False, True
 
     def _look_at_rate(self) -> None:
-        """Double what is let through, as long as the last doubling paid."""
+        """Double what is let through, as long as the last doubling paid; take back one that did not."""
         now = self._clock()
         rate = self._answered / max(now - self._since, 1e-9)
-        if rate < GAIN * self._best or self.limit == self.most:
+        if rate < GAIN * self._best:
+            # Back to what was as good: more sequences in one cache cost each of them something.
+            self.limit, self._growing = self._before, False
+        elif self.limit == self.most:
             self._growing = False
         else:
-            self._best = rate
+            self._best, self._before = rate, self.limit
             self.limit = min(2 * self.limit, self.most)
         self._answered, self._since = 0, now

@@ -27,7 +27,7 @@ class Server:
                 self.now += 1 / min(gate.limit, self._capacity)
 
 
-@pytest.mark.parametrize(("capacity", "most", "reached"), [(64, 64, 64), (64, 10, 10), (16, 64, 32), (1, 64, 8)])
+@pytest.mark.parametrize(("capacity", "most", "reached"), [(64, 64, 64), (64, 10, 10), (8, 10, 8), (16, 64, 16), (1, 64, 4)])
 def test_it_grows_as_long_as_that_pays(capacity: int, most: int, reached: int) -> None:
     server = Server(capacity)
     gate = Concurrency(most, server.clock)
@@ -57,7 +57,8 @@ def test_slower_requests_do_not_end_the_growth() -> None:
     assert gate.limit == 2 * FIRST
     server.now += 1000  # another task begins, whose answers take longer
     gate.look_again()
-    server.answer(gate, 6 * FIRST)
+    assert gate.limit == FIRST
+    server.answer(gate, 3 * FIRST + 6 * FIRST)
     assert gate.limit == 16
 
 
