@@ -27,7 +27,10 @@ class Server:
                 self.now += 1 / min(gate.limit, self._capacity)
 
 
-@pytest.mark.parametrize(("capacity", "most", "reached"), [(64, 64, 64), (64, 10, 10), (8, 10, 8), (16, 64, 16), (1, 64, 4)])
+GROWTH = [(64, 64, 64), (64, 10, 10), (8, 10, 8), (16, 64, 16), (1, 64, 4)]
+
+
+@pytest.mark.parametrize(("capacity", "most", "reached"), GROWTH)
 def test_it_grows_as_long_as_that_pays(capacity: int, most: int, reached: int) -> None:
     server = Server(capacity)
     gate = Concurrency(most, server.clock)

@@ -7,10 +7,9 @@ import re
 import pytest
 
 from harness.adaptation.table import ADAPTERS
-from harness.data.table import Store
+from harness.data.table import CONVERTED, MIRROR_ONLY, Store
 from harness.metrics.table import METRICS, SET_METRICS
 from harness.scenarios.base import Scenario
-from harness.scenarios.hub.open_questions import CONVERTED, MIRROR_ONLY
 from harness.scenarios.hub.text import TEXT_SCENARIOS
 from harness.types import Instance
 
