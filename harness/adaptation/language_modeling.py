@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 
-from harness.adaptation.reading import continuation_logprobs, token_bytes
+from harness.adaptation.reading import continuation_logprobs
 from harness.adaptation.text_windows import chunks, sliding
 from harness.adaptation.window import Window
-from harness.continuation import first_of_continuation
+from harness.continuation import first_of_continuation, token_bytes
 from harness.errors import RunError
 from harness.scenarios.base import AdapterSpec
 from harness.types import Answer, Completion, Instance, Prompt, Request

@@ -5,12 +5,9 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-from harness.continuation import first_of_continuation
+from harness.continuation import first_of_continuation, token_bytes
 from harness.errors import RunError
 from harness.types import Answer, Completion, Prompt
-
-BYTES = "bytes:\\x"
-"""How the name of a token begins that is no whole UTF-8: HELM's and OpenAI's ``bytes:\\xe2\\x80``."""
 
 
 def scored(completion: Completion) -> tuple[float, ...]:
@@ -32,9 +29,6 @@ def written(completion: Completion) -> Answer:
 def continuation_logprobs(completion: Completion, prompt: Prompt) -> tuple[float, ...]:
     """Log-probabilities of the tokens of the continuation.
 
-    Of a text these are the tokens that reach beyond its border with the context, by ``text_offset``: a token that
-    straddles the border belongs to the continuation, without it part of the continuation would go unscored.
-
     Raises:
         RunError: the endpoint gave no log-probability for one of them.
     """
@@ -53,13 +47,6 @@ def continuation_bytes(completion: Completion, prompt: Prompt) -> int:
         return len(prompt.continuation.encode())
     tokens = completion.tokens[first_of_continuation(completion, prompt) :]
     return sum(len(token_bytes(token)) for token in tokens)
-
-
-def token_bytes(name: str) -> bytes:
-    """What a token stands for, by its name."""
-    if name.startswith(BYTES):
-        return bytes.fromhex(name.removeprefix(BYTES).replace("\\x", ""))
-    return name.encode()
 
 
 def is_greedy(completion: Completion, prompt: Prompt) -> bool | None:

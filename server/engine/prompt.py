@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import bisect
+import itertools
 from dataclasses import dataclass
 
 from server.engine.llama import Model
-from server.engine.text import text_and_offsets
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,10 +27,14 @@ class Prompt:
         return Prompt((*head, *tail[dropped:]), self.hidden, spaces)
 
     def first_beyond(self, model: Model, characters: int) -> int:
-        """Which of the client's tokens is the first that ends beyond so many characters; their number if none does."""
-        text, offsets = text_and_offsets(self.pieces(model))
-        ends = [*offsets[1:], len(text)]
-        return bisect.bisect_right(ends, characters)
+        """Which of the client's tokens is the first with a byte beyond so many characters; their number if none has.
+
+        Token ids may stand for bytes that are no text; each of these counts as one character.
+        """
+        pieces = self.pieces(model)
+        text = b"".join(pieces).decode(errors="surrogateescape")
+        border = len(text[:characters].encode(errors="surrogateescape"))
+        return bisect.bisect_right(list(itertools.accumulate(map(len, pieces))), border)
 
     def pieces(self, model: Model) -> list[bytes]:
         """Bytes of each token that the client sees."""
