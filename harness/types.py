@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Literal
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,6 +60,10 @@ class Prompt:
         return [*self.context, *(token for token in self.continuation if isinstance(token, int))]
 
 
+Normalization = Literal["token", "none", "character"]
+"""What log-probabilities of choices are divided by before they are compared."""
+
+
 @dataclass(frozen=True, slots=True)
 class Request:
     """What is sent to an endpoint for one instance: prompts that share everything else."""
@@ -75,6 +79,8 @@ class Request:
     """Examples that were left out to fit the context."""
     n_cut: int = 0
     """Tokens of the input that were cut off to fit the context."""
+    normalization: Normalization = "token"
+    """Of choices that are scored apart."""
     labels: tuple[str, ...] = ()
     """What the choices are called, where the answer is one of these."""
     shown: str | None = None

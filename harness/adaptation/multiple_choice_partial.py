@@ -50,7 +50,7 @@ class MultipleChoiceSeparatePartial(MultipleChoiceSeparateOriginal):
             shown=context.text,
         )
 
-    def scores(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
+    def scores(self, logprobs: Sequence[Sequence[float]], lengths: Sequence[int]) -> list[float]:  # noqa: ARG002
         """The sums: the same words have as many tokens, but for one at the border with a choice."""
         return [math.fsum(values) for values in logprobs]
 

@@ -10,14 +10,17 @@ from harness.adaptation.in_context import answer_space, build_context, prompts_a
 from harness.adaptation.reading import best, continuation_bytes, continuation_logprobs
 from harness.adaptation.window import Window
 from harness.scenarios.base import AdapterSpec
-from harness.types import Answer, Completion, Instance, Request
+from harness.types import Answer, Completion, Instance, Normalization, Request
 
 NO_QUESTION = "Answer:"
 """After which a choice is scored to see how likely it is whatever was asked (HELM; Brown et al. 2020, section 2.4)."""
 
 
 class MultipleChoiceSeparateOriginal:
-    """The likeliest choice per token. All choices of an instance go in one request: their context is computed once."""
+    """The likeliest choice, per token unless the scenario says otherwise.
+
+    All choices of an instance go in one request, so that their context is computed once.
+    """
 
     def adapt(self, instance: Instance, examples: list[Instance], spec: AdapterSpec, window: Window) -> Request:
         """One prompt a choice: the question and the choice as its answer."""
@@ -40,6 +43,7 @@ class MultipleChoiceSeparateOriginal:
             n_examples=context.n_examples,
             n_dropped=context.n_dropped,
             n_cut=context.n_cut,
+            normalization=spec.normalization,
             shown=context.text,
         )
 
@@ -51,7 +55,7 @@ class MultipleChoiceSeparateOriginal:
         """The choice with the highest score; all of those that tie for it."""
         logprobs = [continuation_logprobs(*pair) for pair in zip(completions, request.prompts, strict=True)]
         texts = [reference.text for reference in instance.references]
-        chosen = best(self.scores(logprobs), texts)
+        chosen = best(self.scores(logprobs, _lengths(request.normalization, logprobs, texts)), texts)
         first = chosen[0]
         return Answer(
             text=texts[first],
@@ -62,9 +66,9 @@ class MultipleChoiceSeparateOriginal:
             chosen=chosen,
         )
 
-    def scores(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
-        """Of each choice, from the log-probabilities of each prompt's tokens: their mean."""
-        return [math.fsum(values) / len(values) for values in logprobs]
+    def scores(self, logprobs: Sequence[Sequence[float]], lengths: Sequence[int]) -> list[float]:
+        """Of each choice, from the log-probabilities of each prompt's tokens: their sum by the choice's length."""
+        return [math.fsum(values) / length for values, length in zip(logprobs, lengths, strict=True)]
 
     def ranked_by(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
         """What metrics get to know of each choice: the sum, which they divide by lengths of their own."""
@@ -78,7 +82,7 @@ class MultipleChoiceSeparateCalibrated(MultipleChoiceSeparateOriginal):
         """:data:`NO_QUESTION`."""
         return [NO_QUESTION] * n_choices
 
-    def scores(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
+    def scores(self, logprobs: Sequence[Sequence[float]], lengths: Sequence[int]) -> list[float]:  # noqa: ARG002
         """Log-probability after the question less that after none: of the sums, as in HELM, not of the means."""
         sums = [math.fsum(values) for values in logprobs]
         half = len(sums) // 2
@@ -86,4 +90,11 @@ class MultipleChoiceSeparateCalibrated(MultipleChoiceSeparateOriginal):
 
     def ranked_by(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
         """The scores."""
-        return self.scores(logprobs)
+        return self.scores(logprobs, ())
+
+
+def _lengths(by: Normalization, logprobs: Sequence[Sequence[float]], texts: Sequence[str]) -> list[int]:
+    """Of each choice; an empty one, which has no characters, counts for one."""
+    if by == "token":
+        return [len(values) for values in logprobs]
+    return [max(1, len(text)) if by == "character" else 1 for text in texts]

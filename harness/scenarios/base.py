@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from harness.data.table import Store, Table
 from harness.layout import QUESTION, Layout
-from harness.types import Instance
+from harness.types import Instance, Normalization
 
 
 class Data(NamedTuple):
@@ -37,6 +37,9 @@ class AdapterSpec:
     max_tokens: int = 5
     """Longest answer in tokens, where answers are generated."""
     stop: tuple[str, ...] = ("\n",)
+    normalization: Normalization = "token"
+    """What the log-probability of a choice that is scored apart is divided by: its tokens (HELM's choice), nothing
+    (lm-eval's ``acc``) or its characters (lm-eval's ``acc_norm``). It decides which choice is the answer."""
     multi_label: bool = False
     """Whether an example shows all its correct references, separated by commas, and not just the first."""
 
@@ -65,10 +68,7 @@ class Scenario:
     """Where examples come from; without them the scenario is asked without examples, and the report says so."""
     made_from: str = ""
     """For scenarios without tables: what their instances are made from, such as a seed or a file's hash."""
+    n_instances: Callable[[Sequence[int]], int] | None = sum
+    """Instances to be asked, from the rows of each of ``tables``; None where only the rows themselves tell."""
     guess_rate: float = 0.0
     """Share of right answers that guessing gives."""
-
-    @property
-    def data_version(self) -> str:
-        """What the instances are made from: a seed, or tables and their revisions."""
-        return self.made_from or ", ".join(f"{table} @ {table.revision}" for table in self.tables)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.data.table import Row, Store, Table
 from harness.scenarios.base import Data, Scenario
 from harness.scenarios.hub.asking import QUESTION_ANSWER
 from harness.scenarios.hub.rows import labelled, question, read
-from harness.types import Instance
+from harness.types import Instance, Normalization
 
 _REVISION = "210d026faf9955653af8916fad021475a3f00453"
 
@@ -16,7 +18,9 @@ def _make(name: str, row: Row) -> Instance:
     return question(name, row["question"], choices["text"], labelled(choices["label"], row["answerKey"]))
 
 
-def _scenario(name: str, config: str, description: str, metrics: tuple[str, ...]) -> Scenario:
+def _scenario(
+    name: str, config: str, description: str, normalization: Normalization, metrics: tuple[str, ...]
+) -> Scenario:
     table = Table("allenai/ai2_arc", config, "test", _REVISION)
 
     def load(store: Store) -> Data:
@@ -25,7 +29,7 @@ def _scenario(name: str, config: str, description: str, metrics: tuple[str, ...]
     return Scenario(
         name=name,
         description=f"{description}; prompts and scores as in lm-eval, 0 shots",
-        adapters=(QUESTION_ANSWER,),
+        adapters=(replace(QUESTION_ANSWER, normalization=normalization),),
         metrics=metrics,
         load=load,
         tables=(table,),
@@ -34,6 +38,8 @@ def _scenario(name: str, config: str, description: str, metrics: tuple[str, ...]
 
 
 ARC = (
-    _scenario("arc_easy", "ARC-Easy", "school science, the easier questions", ("acc", "acc_norm")),
-    _scenario("arc_challenge", "ARC-Challenge", "school science, the harder questions", ("acc_norm", "acc")),
+    _scenario("arc_easy", "ARC-Easy", "school science, easier questions", "none", ("acc", "acc_norm")),
+    _scenario(
+        "arc_challenge", "ARC-Challenge", "school science, harder questions", "character", ("acc_norm", "acc")
+    ),
 )

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from harness.data.table import CONVERTED, Row, Store, Table
 from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.scenarios.hub.asking import CALIBRATED, EMPTY, QUESTION_ANSWER, SEPARATE, about, joint, joint_layout
@@ -81,7 +83,7 @@ COMMONSENSE = (
     Scenario(
         name="piqa",
         description="which of two ways reaches a goal; prompts and scores as in lm-eval, 0 shots",
-        adapters=(QUESTION_ANSWER,),
+        adapters=(replace(QUESTION_ANSWER, normalization="none"),),
         metrics=("acc", "acc_norm"),
         load=_load_piqa,
         tables=(_PIQA,),

@@ -4,27 +4,33 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from hypothesis import assume, given
+from hypothesis import strategies as st
 
 from harness.adaptation.table import ADAPTERS
 from harness.errors import RunError
 from harness.layout import Layout
-from harness.scenarios.base import AdapterSpec
+from harness.metrics.table import METRICS
+from harness.scenarios.base import AdapterSpec, Scenario
+from harness.scenarios.table import SCENARIOS
 from harness.serving.endpoint import Endpoint
-from harness.types import Answer, Completion, Instance, Prompt, Request
+from harness.types import Answer, Completion, Instance, Prompt, Reference, Request
 
 Asked = Callable[..., Instance]
 Complete = Callable[..., Completion]
 Scored = tuple[list[str], list[float | None]]
+RULES: dict[str, Any] = {"acc": "none", "acc_norm": "character"}
+"""Which normalization each metric stands for."""
 
 
 @pytest.fixture
 def read(asked: Asked, completion: Complete) -> Callable[..., Answer]:
     """The answer when the choices of one question, each after ``Q:``, got these tokens and scores."""
 
-    def judge(name: str, *scored: Scored, alone: tuple[Scored, ...] = ()) -> Answer:
+    def judge(name: str, *scored: Scored, alone: tuple[Scored, ...] = (), normalization: Any = "token") -> Answer:
         texts = ["".join(pieces).removeprefix("Q: ") for pieces, _ in scored]
         prompts = [Prompt("Q:", f" {text}") for text in texts] + [Prompt("Answer:", f" {text}") for text in texts]
-        request = Request(tuple(prompts[: len(scored) + len(alone)]), max_tokens=0)
+        request = Request(tuple(prompts[: len(scored) + len(alone)]), max_tokens=0, normalization=normalization)
         completions = [completion(*one) for one in (*scored, *alone)]
         return ADAPTERS[f"multiple_choice_separate_{name}"].read(asked("Q", *texts), request, completions)
 
@@ -40,6 +46,50 @@ def test_the_choice_of_the_highest_mean_is_taken(read: Callable[..., Answer]) ->
     assert (answer.text, answer.chosen) == ("oil", (1,))
     assert answer.choice_logprobs == (-2.0, -2.5)
     assert (answer.logprob, answer.token_logprobs, answer.n_bytes) == (-2.5, (-1.0, -1.5), 4)
+
+
+@pytest.mark.parametrize(
+    ("normalization", "taken"), [("token", "a b c"), ("none", "tin"), ("character", "oil and salt")]
+)
+def test_the_scenario_says_by_what_choices_are_compared(
+    normalization: str, taken: str, read: Callable[..., Answer]
+) -> None:
+    answer = read(
+        "original",
+        (["Q:", " tin"], [None, -3.0]),
+        (["Q:", " a", " b", " c"], [None, -2.0, -2.0, -2.0]),
+        (["Q:", " oil", " and salt"], [None, -2.5, -2.5]),
+        normalization=normalization,
+    )
+    assert answer.text == taken
+    assert answer.choice_logprobs == (-3.0, -6.0, -5.0)
+
+
+@pytest.mark.parametrize(
+    "scenario", [one for one in SCENARIOS.values() if one.metrics[0] in RULES], ids=lambda s: s.name
+)
+def test_what_is_shown_as_the_answer_is_what_the_main_metric_judges(scenario: Scenario) -> None:
+    for spec in scenario.adapters:
+        assert spec.method == "multiple_choice_separate_partial" or spec.normalization == RULES[scenario.metrics[0]]
+
+
+@given(data=st.data())
+def test_the_answer_agrees_with_the_metric_of_its_rule(data: st.DataObject) -> None:
+    normalization, metric = data.draw(st.sampled_from([(rule, name) for name, rule in RULES.items()]))
+    texts = data.draw(st.lists(st.text("abc", min_size=1, max_size=6), min_size=2, max_size=5, unique=True))
+    scores = data.draw(st.lists(st.integers(-40, -1), min_size=len(texts), max_size=len(texts), unique=True))
+    instance = Instance("x-0", "Q", tuple(Reference(text, i == 0) for i, text in enumerate(texts)))
+    completions = [
+        Completion(f"Q: {text}", ("Q:", f" {text}"), (None, float(score)), (0, 2), "stop")
+        for text, score in zip(texts, scores, strict=True)
+    ]
+    prompts = tuple(Prompt("Q:", f" {text}") for text in texts)
+    request = Request(prompts, max_tokens=0, echo=True, normalization=normalization)
+    try:
+        answer = ADAPTERS["multiple_choice_separate_original"].read(instance, request, completions)
+    except RunError:
+        assume(False)
+    assert METRICS[metric].judge(instance, answer) == METRICS["exact_match"].judge(instance, answer)
 
 
 def test_of_choices_that_tie_all_are_taken_and_the_first_is_shown(read: Callable[..., Answer]) -> None:
