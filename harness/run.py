@@ -57,7 +57,8 @@ def run(spec: RunSpec, display: Display) -> RunResult:
     """
     started = datetime.datetime.now(datetime.UTC)
     store = open_store(spec.dataset_dir, display.say)
-    tasks, left_out = plan(_chosen(spec, store), store, spec.asking)
+    planned = plan(_chosen(spec, store), store, spec.asking)
+    tasks, left_out = planned.tasks, planned.left_out
     for line in left_out:
         display.say(line)
     with run_folder(spec.out) as folder:
@@ -69,7 +70,7 @@ def run(spec: RunSpec, display: Display) -> RunResult:
             threads=usable_cores(),
             say=display.say,
         )
-        room = _try_all(candidates, spec.concurrency, folder, display)
+        room = _try_all(candidates, spec, folder, display)
         with display.running(len(candidates) * sum(len(task.instances) for task in tasks)):
             asked = [_ask_all(candidate, tasks, spec.concurrency, room, folder, display) for candidate in candidates]
         tables = gather(tasks, asked)
@@ -78,7 +79,7 @@ def run(spec: RunSpec, display: Display) -> RunResult:
         instances = frame(tables.instances)
         notes = [*left_out, *notes, *tables.notes, *tasks_at_chance(instances, reference, guess_rates(tasks))]
         report = markdown_report(degradation, candidates, notes, spec.command())
-        record = run_record(spec, candidates, tasks, notes, started)
+        record = run_record(spec, candidates, planned, notes, started)
         write_run(folder, tables.instances, tables.scores, degradation, record, report)
     return RunResult(candidates, instances, frame(tables.scores), degradation, notes, left_out)
 
@@ -115,7 +116,7 @@ def _serving(candidate: Candidate, concurrency: int, folder: Path) -> Iterator[E
         yield endpoint
 
 
-def _try_all(candidates: list[Candidate], concurrency: int, folder: Path, display: Display) -> int:
+def _try_all(candidates: list[Candidate], spec: RunSpec, folder: Path, display: Display) -> int:
     """Start every model once before the first question: hours of answers are not lost to the last one's bad file.
 
     Returns:
@@ -124,8 +125,10 @@ def _try_all(candidates: list[Candidate], concurrency: int, folder: Path, displa
     contexts: list[int] = []
     for candidate in candidates:
         display.say(f"{candidate.label}: checking that it can be served")
-        with _serving(candidate, concurrency, folder) as endpoint:
+        with _serving(candidate, spec.concurrency, folder) as endpoint:
             contexts.append(endpoint.context)
+            if spec.asking.chat:
+                endpoint.tokenize_chat("")
     return min(contexts)
 
 

@@ -10,7 +10,7 @@ from harness.scenarios.base import AdapterSpec
 from harness.types import Instance
 
 
-def choose_examples(train: list[Instance], spec: AdapterSpec, seed: int) -> list[Instance]:
+def choose_examples(train: list[Instance], spec: AdapterSpec, seed: int, trial: int = 0) -> list[Instance]:
     """``spec.n_shots`` examples, or all there are, as HELM chooses them (``InContextLearningAdapter.sample_examples``).
 
     Classes (texts of the first correct reference) are passed through in turn, the most frequent first, and one example
@@ -19,8 +19,9 @@ def choose_examples(train: list[Instance], spec: AdapterSpec, seed: int) -> list
     """
     count = min(spec.n_shots, len(train))
     if not spec.sample_train:
-        return train[count * seed : count * (seed + 1)] or train[:count]
-    rng = random.Random(seed)
+        # The next ones in each trial; after the last comes the first again, where HELM runs out of them.
+        return [train[(count * trial + i) % len(train)] for i in range(count)]
+    rng = random.Random(seed + trial)
     of_class: dict[str, list[Instance]] = defaultdict(list)
     for instance in train:
         if instance.golds:

@@ -6,10 +6,11 @@ import math
 from dataclasses import replace
 
 from harness.adaptation.in_context import Context, build_context
-from harness.adaptation.reading import highest, scored, written
+from harness.adaptation.reading import scored, written
 from harness.adaptation.window import Window
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec
+from harness.ties import highest
 from harness.types import Answer, Completion, Instance, Prompt, Reference, Request
 
 YES, NO = "Yes", "No"

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from harness.continuation import first_of_continuation, token_bytes
 from harness.errors import RunError
+from harness.ties import highest
 from harness.types import Answer, Completion, Prompt
 
 
@@ -70,9 +71,3 @@ def best(scores: Sequence[float], texts: Sequence[str]) -> tuple[int, ...]:
             "nothing, so they are not judged."
         )
     return highest(scores)
-
-
-def highest(scores: Sequence[float]) -> tuple[int, ...]:
-    """Indices of the highest scores: one, or all of those that tie for it."""
-    most = max(scores)
-    return tuple(index for index, score in enumerate(scores) if score == most)

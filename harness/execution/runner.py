@@ -28,8 +28,9 @@ class Asked(NamedTuple):
 
     def summary(self, task: Task) -> str:
         """``exact_match 0.941 over 400, 23.4 a second``, for the progress display."""
-        values = [row.answer["value"] for row in self.records if row.answer["value"] is not None]
-        mean = sum(values) / len(values) if values else math.nan
+        main = [row.scores[0] for row in self.records if row.scores[0]["value"] is not None]
+        weights = math.fsum(score["weight"] for score in main)
+        mean = math.fsum(score["value"] * score["weight"] for score in main) / weights if weights else math.nan
         rate = len(self.records) / max(self.seconds, 1e-9)
         return f"{task.metrics[0].name} {mean:.3f} over {len(self.records)}, {rate:.1f} a second"
 

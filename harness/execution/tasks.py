@@ -88,31 +88,30 @@ class Task:
         return self.examples.get(instance.kind if self.spec.examples_by_kind else "", [])
 
 
-def plan_tasks(scenarios: list[Scenario], store: Store, asking: Asking) -> list[Task]:
-    """The tasks of a run, from one seed.
+def plan_tasks(scenario: Scenario, store: Store, asking: Asking) -> list[Task]:
+    """The tasks of a scenario, from one seed: one for each way of asking and trial.
 
     Raises:
-        MissingTable: a scenario's data cannot be had or read.
+        MissingTable: the scenario's data cannot be had or read.
     """
     tasks: list[Task] = []
-    for scenario in scenarios:
-        data = load_data(scenario, store)
-        originals = choose_instances(data.test, asking.max_instances, asking.seed)
-        changed, n_indistinct = _changed(originals, asking)
-        for spec in scenario.adapters:
-            trials = asking.trials if spec.n_shots and data.train else 1
-            tasks += [
-                Task(
-                    scenario,
-                    spec,
-                    (*originals, *changed),
-                    _examples(data.train, spec, asking.seed + trial),
-                    trial,
-                    asking.chat,
-                    n_indistinct,
-                )
-                for trial in range(trials)
-            ]
+    data = load_data(scenario, store)
+    originals = choose_instances(data.test, asking.max_instances, asking.seed)
+    changed, n_indistinct = _changed(originals, asking)
+    for spec in scenario.adapters:
+        trials = asking.trials if spec.n_shots and data.train else 1
+        tasks += [
+            Task(
+                scenario,
+                spec,
+                (*originals, *changed),
+                _examples(data.train, spec, asking.seed, trial),
+                trial,
+                asking.chat,
+                n_indistinct,
+            )
+            for trial in range(trials)
+        ]
     return tasks
 
 
@@ -142,8 +141,8 @@ def _n_choices(instance: Instance) -> int:
     return len({reference.text for reference in instance.references}) if is_choice else 0
 
 
-def _examples(train: list[Instance], spec: AdapterSpec, seed: int) -> dict[str, list[Instance]]:
+def _examples(train: list[Instance], spec: AdapterSpec, seed: int, trial: int) -> dict[str, list[Instance]]:
     if not spec.examples_by_kind:
-        return {"": choose_examples(train, spec, seed)}
+        return {"": choose_examples(train, spec, seed, trial)}
     kinds = dict.fromkeys(instance.kind for instance in train)
-    return {kind: choose_examples([i for i in train if i.kind == kind], spec, seed) for kind in kinds}
+    return {kind: choose_examples([i for i in train if i.kind == kind], spec, seed, trial) for kind in kinds}

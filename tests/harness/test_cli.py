@@ -480,6 +480,16 @@ def test_a_run_under_nohup_goes_on_when_the_terminal_closes(shell: Shell) -> Non
     assert process.returncode == 130
 
 
+def test_a_model_without_a_chat_template_is_told_before_anything_is_asked(shell: Shell) -> None:
+    done = shell.run("run", "--models", "q8_0", "--scenarios", "world_sums", "--chat", "--max-instances", "2")
+    assert done.returncode == 2
+    assert "asking" not in done.stderr
+    assert done.stderr.splitlines()[-1] == (
+        "error: f16 cannot be asked with --chat, so leave that out: This model has no chat template; its operator can "
+        "give it one with --chat-template."
+    )
+
+
 def test_a_server_that_dies_is_told_in_one_sentence(shell: Shell) -> None:
     with start_and_wait(shell, "asking") as process:
         (server,) = (child for child in psutil.Process(process.pid).children() if "server" in child.cmdline())

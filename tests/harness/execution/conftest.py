@@ -70,6 +70,7 @@ def tasks_of() -> Callable[..., list[Task]]:
     """The tasks of scenarios, all instances of them unless ``asking`` says otherwise."""
 
     def plan(*scenarios: Scenario, **asking: Any) -> list[Task]:
-        return plan_tasks(list(scenarios), open_store(None), Asking(**{"max_instances": None, "seed": 0} | asking))
+        settled = Asking(**{"max_instances": None, "seed": 0} | asking)
+        return [task for scenario in scenarios for task in plan_tasks(scenario, open_store(None), settled)]
 
     return plan

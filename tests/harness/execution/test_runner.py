@@ -30,7 +30,7 @@ from harness.types import Instance
 
 
 def tasks_of(name: str, count: int) -> list[Task]:
-    return plan_tasks([SCENARIOS[name]], open_store(None), Asking(max_instances=count, seed=0))
+    return plan_tasks(SCENARIOS[name], open_store(None), Asking(max_instances=count, seed=0))
 
 
 def ask(endpoint: Endpoint, task: Task, most: int = 4) -> list[dict[str, Any]]:
@@ -47,9 +47,9 @@ def test_rows_say_all_about_each_instance(name: str, endpoint: Endpoint) -> None
         asked = run_task(endpoint, "m", task, concurrency=Concurrency(3), tick=tick)
         assert (len(ticks), asked.left_out) == (6, [])
         rows = [record.answer for record in asked.records]
-        assert asked.summary(task).startswith(
-            f"{task.metrics[0].name} {np.mean([row['value'] for row in rows]):.3f} ov"
-        )
+        weights = [row["n_bytes"] if name == "world_text" else 1 for row in rows]
+        mean = np.average([row["value"] for row in rows], weights=weights)
+        assert asked.summary(task).startswith(f"{task.metrics[0].name} {mean:.3f} over 6, ")
         assert [row["instance_id"] for row in rows] == [instance.id for instance in task.instances]
         for row, instance in zip(rows, task.instances, strict=True):
             assert list(row) == [column.name for column in COLUMNS]
@@ -92,7 +92,7 @@ def test_an_instance_that_does_not_fit_is_left_out_and_named(
 ) -> None:
     hopeless = asked("Which?", "*a", "word " * 5000, name="quiz-1")
     scenario = scenario_of([asked("Which?", "*a", "b", name="quiz-0"), hopeless], "multiple_choice_separate_original")
-    (task,) = plan_tasks([scenario], open_store(None), Asking(max_instances=None, seed=0))
+    (task,) = plan_tasks(scenario, open_store(None), Asking(max_instances=None, seed=0))
     ticks: list[None] = []
     found = run_task(endpoint, "m", task, concurrency=Concurrency(2), tick=partial(ticks.append, None))
     assert [record.answer["instance_id"] for record in found.records] == ["quiz-0"]
@@ -106,7 +106,7 @@ def test_an_instance_that_fails_is_named(
     # More choices than a request may hold prompts.
     instances = [asked("Which?", "*a", *(f"b{i}" for i in range(2000)), name="quiz-1")]
     scenario = scenario_of(instances, "multiple_choice_separate_original")
-    (task,) = plan_tasks([scenario], open_store(None), Asking(max_instances=None, seed=0))
+    (task,) = plan_tasks(scenario, open_store(None), Asking(max_instances=None, seed=0))
     with pytest.raises(RunError, match=r"^quiz, instance quiz-1: The endpoint of world refused: .*1024|1,024"):
         ask(endpoint, task)
 
@@ -116,7 +116,7 @@ def test_contexts_are_not_scored_where_the_endpoint_can_leave_them_out(
 ) -> None:
     instance = asked("What does Bara sell?", "*oil", "tea and wool", name="quiz-0")
     (task,) = plan_tasks(
-        [scenario_of([instance], "multiple_choice_separate_original")],
+        scenario_of([instance], "multiple_choice_separate_original"),
         open_store(None),
         Asking(max_instances=None, seed=0),
     )

@@ -221,7 +221,7 @@ def test_every_perturbed_instance_differs_from_its_original(texts: list[str], se
     scenario = dataclasses.replace(WORLD["world_facts"], load=lambda _store: Data([], test))
     perturbations = tuple(find_perturbations(["canonical", "lowercase"]))
     asking = Asking(max_instances=None, seed=seed, perturbations=perturbations)
-    (task,) = plan_tasks([scenario], open_store(None), asking)
+    (task,) = plan_tasks(scenario, open_store(None), asking)
     originals = {i.id: i.input for i in task.instances if not i.perturbation}
     assert originals == {i.id: i.input for i in test}
     keys = [(i.id, i.perturbation) for i in task.instances]
