@@ -80,7 +80,7 @@ def _task(file: Path, count: int, seed: int) -> Task:
     """The scenario's task; the file lies in a folder of tables as ``Rowan/hellaswag/default/validation.parquet``."""
     (scenario,) = (one for one in MULTIPLE_CHOICE_SCENARIOS if one.name == "hellaswag")
     try:
-        (task,) = plan_tasks([scenario], open_store(file.parents[3]), Asking(max_instances=count, seed=seed))
+        (task,) = plan_tasks(scenario, open_store(file.parents[3]), Asking(max_instances=count, seed=seed))
     except (HarnessError, IndexError) as error:
         raise BenchError(f"{file}: {error}") from error
     return task

@@ -59,7 +59,7 @@ def test_no_server_outlives_a_terminated_run(bundled: Path) -> None:
     ("arguments", "message"),
     [
         ((), "there is nothing to measure; give --model or --wide-model."),
-        (("--rows", "speed"), "there is no row 'speed'; choose from decode, scoring, choice, wide, memory."),
+        (("--rows", "speed"), "there is no row 'speed'; choose from decode, scoring, choice, harness, wide, memory."),
         (("--rows", "memory"), "row 'memory' needs --wide-model."),
         (("--model", "no.gguf"), "--model: there is no file no.gguf."),
         (("--clients", "1,x"), "--clients takes whole numbers by commas, such as 1,4,16, not '1,x'."),
