@@ -1,8 +1,20 @@
-"""``python -m harness``: the console script, for where it is not on the path."""
+"""The console script, and ``python -m harness``. What it needs takes seconds to import, and may be interrupted too."""
 
 from __future__ import annotations
 
-from harness.cli import main
+import sys
+
+EXIT_INTERRUPTED = 130
+
+
+def main() -> None:
+    """Entry point."""
+    try:
+        from harness.cli import main as run
+    except KeyboardInterrupt:
+        sys.exit(EXIT_INTERRUPTED)
+    run()
+
 
 if __name__ == "__main__":
     main()

@@ -8,7 +8,8 @@ from harness.adaptation.generation import NO_GOLD, explanation
 from harness.adaptation.in_context import build_context
 from harness.adaptation.reading import written
 from harness.adaptation.window import Window
-from harness.layout import Layout
+from harness.errors import UserError
+from harness.layout import LETTERS, Layout
 from harness.scenarios.base import AdapterSpec
 from harness.types import Answer, Completion, Instance, Prompt, Request
 
@@ -17,8 +18,17 @@ class MultipleChoiceJoint:
     """Letters A, B, C ... in the order of the references."""
 
     def adapt(self, instance: Instance, examples: list[Instance], spec: AdapterSpec, window: Window) -> Request:
-        """The question with its lettered choices, after solved examples of the same form."""
+        """The question with its lettered choices, after solved examples of the same form.
+
+        Raises:
+            UserError: there are more choices than letters.
+        """
         layout = spec.layout_of(instance)
+        if len(instance.references) > len(LETTERS):
+            raise UserError(
+                f"Instance {instance.id} has {len(instance.references)} choices and there are {len(LETTERS)} letters; "
+                "ask it with multiple_choice_separate_original."
+            )
         context = build_context(
             layout,
             [

@@ -33,4 +33,7 @@ def tasks_at_chance(instances: pd.DataFrame, reference: str, guess_rates: Mappin
     if not found:
         return []
     which = "this task says" if len(found) == 1 else "these tasks say"
-    return [f"The reference does no better than guessing, so {which} nothing about quantization: {', '.join(found)}."]
+    return [
+        f"The reference is not shown to do better than guessing, so {which} nothing about quantization: "
+        f"{', '.join(found)}."
+    ]

@@ -33,7 +33,7 @@ class AdapterSpec:
     examples_by_kind: bool = False
     """Whether examples come from the instance's own slice only."""
     sample_train: bool = True
-    """Whether examples are drawn, balanced by class; else they are taken in their order, the next ones in each trial."""
+    """Whether examples are drawn, balanced by class; else they come in their order, the next ones in each trial."""
     max_tokens: int = 5
     """Longest answer in tokens, where answers are generated."""
     stop: tuple[str, ...] = ("\n",)

@@ -116,8 +116,9 @@ class Endpoint:
             if not isinstance(error.__cause__, openai.BadRequestError):
                 raise
             body = error.__cause__.body
-            said = body["message"] if isinstance(body, dict) and "message" in body else error
-            raise UserError(f"{self._model} cannot be asked with --chat, so leave that out: {said}") from error
+            said = str(body["message"] if isinstance(body, dict) and "message" in body else error)
+            why = said[:1].lower() + said[1:].partition(";")[0]  # what else a server says is for its operator
+            raise UserError(f"{self._model} cannot be asked with --chat, so leave that out: {why}.") from error
 
     def detokenize(self, tokens: list[int]) -> str:
         """The text of tokens."""

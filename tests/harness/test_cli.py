@@ -29,7 +29,7 @@ from harness.scenarios.table import SCENARIOS
 
 MARK = "HARNESS_TEST_MARK"
 """Environment variable by which everything that a run started is found, however far down."""
-INTERRUPTED = "interrupted; nothing was written and no server is left running."
+INTERRUPTED = "interrupted; no results were written and no server is left running."
 TEST_MODELS = os.environ.get("HARNESS_TEST_MODELS", "")
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 
@@ -485,8 +485,7 @@ def test_a_model_without_a_chat_template_is_told_before_anything_is_asked(shell:
     assert done.returncode == 2
     assert "asking" not in done.stderr
     assert done.stderr.splitlines()[-1] == (
-        "error: f16 cannot be asked with --chat, so leave that out: This model has no chat template; its operator can "
-        "give it one with --chat-template."
+        "error: f16 cannot be asked with --chat, so leave that out: this model has no chat template."
     )
 
 

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 
 from harness.adaptation.table import ADAPTERS, CHAT_ADAPTERS
+from harness.errors import UserError
 from harness.layout import RANKING, Layout
 from harness.scenarios.base import AdapterSpec
 from harness.types import Instance, Prompt, Reference, Request
@@ -206,3 +207,10 @@ def test_a_choice_without_a_question_stands_after_bos(asked: Asked, window_of: C
     assert adapter.adapt(instance, [], spec, window_of(bos=())).prompts == (
         *(Prompt(tuple(b"a"), tuple(b" b")), Prompt(tuple(b"b"), tuple(b" a"))),
     )
+
+
+def test_more_choices_than_letters_are_refused(asked: Callable[..., Instance], window_of: Callable[..., Any]) -> None:
+    instance = asked("Which?", "*a", *(f"b{i}" for i in range(26)))
+    spec = AdapterSpec(method="multiple_choice_joint")
+    with pytest.raises(UserError, match=r"^Instance x-0 has 27 choices and there are 26 letters; ask it with mult"):
+        ADAPTERS["multiple_choice_joint"].adapt(instance, [], spec, window_of())

@@ -30,7 +30,7 @@ def instances(
 @pytest.mark.parametrize(("right", "n"), [(25, 100), (32, 100), (18, 100), (5, 100), (1, 4)])
 def test_a_reference_that_guesses_is_named(right: int, n: int) -> None:
     assert tasks_at_chance(instances(right, n), "ref", RATES) == [
-        "The reference does no better than guessing, so this task says nothing about quantization: "
+        "The reference is not shown to do better than guessing, so this task says nothing about quantization: "
         f"quiz ({right / n:.3f} against 0.250)."
     ]
 
@@ -62,7 +62,7 @@ def test_several_tasks_are_named_in_one_sentence_and_adapters_where_they_tell_th
     other = instances(20, 100).assign(adapter="separate")
     (said,) = tasks_at_chance(pd.concat([instances(25, 100), other, instances(40, 100, "coin")]), "ref", RATES)
     assert said == (
-        "The reference does no better than guessing, so these tasks say nothing about quantization: "
+        "The reference is not shown to do better than guessing, so these tasks say nothing about quantization: "
         "quiz (joint) (0.250 against 0.250), quiz (separate) (0.200 against 0.250), coin (0.400 against 0.500)."
     )
 

@@ -335,8 +335,7 @@ def test_a_model_without_a_chat_template_cannot_be_asked_to_chat(endpoint: Endpo
     with pytest.raises(UserError) as caught:
         endpoint.tokenize_chat("Hello")
     assert str(caught.value) == (
-        "world cannot be asked with --chat, so leave that out: This model has no chat template; its operator can give "
-        "it one with --chat-template."
+        "world cannot be asked with --chat, so leave that out: this model has no chat template."
     )
 
 
