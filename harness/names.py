@@ -1,4 +1,4 @@
-"""Names that people mistype."""
+"""Names that people give: what was meant by a mistyped one, and which can be part of a path."""
 
 from __future__ import annotations
 
@@ -24,3 +24,8 @@ def did_you_mean(given: str, known: Collection[str], otherwise: str) -> str:
     """The end of a sentence: a question that offers the closest name, or else ``otherwise``."""
     found = closest(given, known)
     return f"did you mean '{found}'?" if found else f"{otherwise}."
+
+
+def is_plain_name(name: str) -> bool:
+    """Whether a name can stand for one folder or file, and for none above it."""
+    return name not in ("", ".", "..") and name.isprintable() and not set(name) & set("/\\")

@@ -20,7 +20,7 @@ from harness.data.table import Table
 from harness.errors import MissingTable, UserError
 from harness.execution.known import known_scenarios, own_scenarios
 from harness.execution.prompts import shown_prompts
-from harness.reports.rows import SHORT_ADAPTERS
+from harness.methods import short_name
 from harness.scenarios.base import Scenario
 from harness.scenarios.selection import find_scenarios
 from harness.scenarios.suites import SUITES, suites_of
@@ -178,7 +178,7 @@ def _cells(record: dict[str, Any]) -> tuple[str, ...]:
         record["scenario"],
         "?" if record["rows"] is None else f"{record['rows']:,}",
         here if record["here"] else "no",
-        ", ".join(SHORT_ADAPTERS.get(method, method) for method in record["adapters"]),
+        ", ".join(short_name(method) for method in record["adapters"]),
         record["metric"],
         ", ".join(dict.fromkeys(table["dataset"] for table in record["data"]))
         or record["made_from"].split(" sha256")[0],

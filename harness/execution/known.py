@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from harness.adaptation.table import ADAPTERS
 from harness.errors import UserError
+from harness.methods import METHODS
+from harness.metrics.base import Metric, SetMetric
 from harness.metrics.table import METRICS, SET_METRICS
 from harness.names import did_you_mean
 from harness.scenarios.base import Scenario
@@ -14,21 +16,7 @@ from harness.scenarios.own.scenario import load_scenario_file
 from harness.scenarios.plugins import plugin_scenarios
 from harness.scenarios.table import SCENARIOS
 
-_CHOICE = frozenset(name for name in ADAPTERS if name.startswith("multiple_choice"))
-_ANSWERED = _CHOICE | {"generation"}
-_RUNNING = frozenset({"language_modeling", "language_modeling_chunks"})
-_FITS: dict[str, frozenset[str]] = {
-    "greedy_match": frozenset({"continuation"}),
-    "bits_per_byte": _RUNNING | {"continuation"},
-    "perplexity": _RUNNING | {"continuation"},
-    "chain_of_thought_correctness": frozenset({"multiple_choice_joint_chain_of_thought", "generation"}),
-    **dict.fromkeys(("acc", "acc_norm", "acc_bytes"), frozenset(name for name in _CHOICE if "separate" in name)),
-    **dict.fromkeys(("rr_at_10", "ndcg_at_10"), frozenset({"ranking_binary"})),
-    **dict.fromkeys(("num_output_tokens", "inference_runtime"), frozenset(ADAPTERS)),
-}
-"""Adapters whose answers a metric can judge; of others, those that give an answer in words."""
-_OF_DETAILS = ("ifeval_", "bbq_")
-"""Metrics that read ``Instance.details``, by the beginning of their names."""
+_METRICS: dict[str, Metric | SetMetric] = {**METRICS, **SET_METRICS}
 
 
 def known_scenarios() -> dict[str, Scenario]:
@@ -55,7 +43,7 @@ def own_scenarios(files: Iterable[Path], known: Mapping[str, Scenario]) -> dict[
         scenario = load_scenario_file(path)
         _add(found, scenario, str(path))
         for metric in scenario.metrics:
-            if metric.startswith(_OF_DETAILS):
+            if _METRICS[metric].reads_details:
                 raise UserError(f"{path}: the metric {metric} needs more than a YAML file can give; choose another.")
     return {name: scenario for name, scenario in found.items() if name not in known}
 
@@ -68,20 +56,16 @@ def _add(found: dict[str, Scenario], scenario: Scenario, origin: str) -> None:
 
 
 def check_scenario(scenario: Scenario, origin: str) -> None:
-    """See that there are such adapters and metrics, and that they fit each other.
+    """See that there are such adapters and metrics, each once, and that they fit each other.
 
     Raises:
         UserError: they do not; the sentence begins with ``origin``.
     """
     methods = [spec.method for spec in scenario.adapters]
-    for method in methods:
-        if method not in ADAPTERS:
-            raise UserError(f"{origin}: there is no adapter '{method}'; {_meant(method, list(ADAPTERS))}")
-    known = [*METRICS, *SET_METRICS]
+    _check_names(origin, scenario, "adapter", methods, list(METHODS))
+    _check_names(origin, scenario, "metric", scenario.metrics, list(_METRICS))
     for metric in scenario.metrics:
-        if metric not in known:
-            raise UserError(f"{origin}: there is no metric '{metric}'; {_meant(metric, known)}")
-        judged = _FITS.get(metric, _ANSWERED)
+        judged = _judged_by(_METRICS[metric])
         unfit = [method for method in methods if method not in judged]
         # The main metric must judge every way of asking, another one at least one of them.
         if unfit and (metric == scenario.metrics[0] or len(unfit) == len(methods)):
@@ -96,5 +80,18 @@ def check_scenario(scenario: Scenario, origin: str) -> None:
         )
 
 
-def _meant(given: str, known: list[str]) -> str:
-    return did_you_mean(given, known, f"there are {', '.join(known)}")
+def _check_names(origin: str, scenario: Scenario, what: str, given: Sequence[str], known: list[str]) -> None:
+    """See that there are names, each of something that is known, and none twice: results are told apart by them."""
+    if not given:
+        raise UserError(f"{origin}: '{scenario.name}' has no {what}; name at least one.")
+    for name, count in Counter(given).items():
+        if name not in known:
+            meant = did_you_mean(name, known, f"there are {', '.join(known)}")
+            raise UserError(f"{origin}: there is no {what} '{name}'; {meant}")
+        if count > 1:
+            raise UserError(f"{origin}: '{scenario.name}' names the {what} {name} {count} times; name it once.")
+
+
+def _judged_by(metric: Metric | SetMetric) -> list[str]:
+    """The adapters whose answers have what a metric needs."""
+    return [name for name, method in METHODS.items() if metric.needs is None or metric.needs in method.gives]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from harness.methods import Evidence
 from harness.types import Answer, Instance
 
 
@@ -23,6 +24,10 @@ class Metric:
     """Whether values lie between 0 and 1 and differences are read as percentage points."""
     weight: Callable[[Answer], float] = lambda _answer: 1.0
     """What an answer counts for in the mean, such as the bytes of its text."""
+    needs: Evidence | None = "words"
+    """What an answer must have to be judged; None where any will do."""
+    reads_details: bool = False
+    """Whether it reads ``Instance.details``, which only the scenario that it is made for has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,3 +39,5 @@ class SetMetric:
     """From rows of ``instances.parquet`` (:data:`harness.execution.records.COLUMNS`) of one model and task."""
     higher_is_better: bool
     is_share: bool = True
+    needs: Evidence | None = "words"
+    reads_details: bool = False

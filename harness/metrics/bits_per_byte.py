@@ -33,5 +33,13 @@ def judge_perplexity(rows: pd.DataFrame) -> float:
         return math.inf
 
 
-BITS_PER_BYTE = Metric("bits_per_byte", judge, is_binary=False, higher_is_better=False, is_share=False, weight=_bytes)
-PERPLEXITY = SetMetric("perplexity", judge_perplexity, higher_is_better=False, is_share=False)
+BITS_PER_BYTE = Metric(
+    "bits_per_byte",
+    judge,
+    is_binary=False,
+    higher_is_better=False,
+    is_share=False,
+    weight=_bytes,
+    needs="likelihood",
+)
+PERPLEXITY = SetMetric("perplexity", judge_perplexity, higher_is_better=False, is_share=False, needs="likelihood")

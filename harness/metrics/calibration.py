@@ -1,13 +1,16 @@
 """Calibration: whether answers are right as often as their probabilities say.
 
-Names and definitions are HELM's (which takes them from Kumar et al. 2019, arXiv 1909.10155), but for two points. Ties
+Names and definitions are HELM's (which takes them from Kumar et al. 2019, arXiv 1909.10155), but for three points. Ties
 in confidence have no order: their values are averaged before they are ranked. Fractional credit counts as it is, where
-HELM rounds it down. ``brier`` is not in HELM.
+HELM rounds it down. And where choices are scored apart, the confidence is the probability that the model gives the
+choice that was taken, if it has to be one of them: a softmax over the choices' log-probabilities, which are sums over
+their tokens. HELM's ``max_prob`` is the largest of a softmax over means per token, which are no log-probabilities of
+anything: the longer the choices, the more alike they make them. ``brier`` is not in HELM.
 
 Every function reads the rows of one model and task: ``value`` (the main metric, 0 to 1), ``logprob`` (of the answer,
-nats) and ``choice_logprobs`` (empty where choices were not scored apart). All give NaN where a value is not between 0
-and 1, where a confidence is not known, and where an endpoint said 0 for every log-probability. Below some 300 rows
-``ece_10_bin`` says little.
+nats), ``answer``, ``choices`` and ``choice_logprobs`` (empty where choices were not scored apart). All give NaN where a
+value is not between 0 and 1, where a confidence is not known, and where an endpoint said 0 for every log-probability.
+Below some 300 rows ``ece_10_bin`` says little.
 """
 
 from __future__ import annotations
@@ -31,19 +34,24 @@ COVERAGE = 0.1
 
 
 def confidences(rows: pd.DataFrame) -> Floats:
-    """One confidence a row, 0 to 1: the probability of a generated answer; of choices, the best after softmax.
+    """One confidence a row, 0 to 1: the probability of a generated answer; of choices, that of the one that was taken.
 
     NaN where it is not known. Computed for all rows at once, since intervals take hundreds of passes.
     """
     found: Floats = np.exp(np.minimum(0.0, rows["logprob"].to_numpy(float)))
     lengths = rows["choice_logprobs"].map(len).to_numpy(int)
-    has_choices = lengths > 0
+    found[lengths == 1] = 1.0  # there was nothing else to take; and the column ``choices`` is empty
+    has_choices = lengths > 1
     if has_choices.any():
-        scores = np.concatenate(rows["choice_logprobs"][has_choices].tolist())
-        lengths = lengths[has_choices]
+        several, lengths = rows[has_choices], lengths[has_choices]
         begins = np.cumsum(lengths) - lengths
-        below_best = scores - np.repeat(np.maximum.reduceat(scores, begins), lengths)
-        found[has_choices] = 1 / np.add.reduceat(np.exp(below_best), begins)
+        scores = np.concatenate(several["choice_logprobs"].tolist())
+        weights = np.exp(scores - np.repeat(np.maximum.reduceat(scores, begins), lengths))
+        texts = np.array(list(itertools.chain.from_iterable(several["choices"])), object)
+        is_taken = (texts == np.repeat(several["answer"].to_numpy(object), lengths)).astype(bool)
+        # An answer that is none of the choices leaves only NaN, which fmax otherwise passes over.
+        taken = np.fmax.reduceat(np.where(is_taken, weights, np.nan), begins)
+        found[has_choices] = taken / np.add.reduceat(weights, begins)
     return found
 
 

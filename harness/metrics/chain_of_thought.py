@@ -38,4 +38,6 @@ def judge(instance: Instance, answer: Answer) -> float:
     return float(any(reference.is_correct and label == letter for label, reference in lettered))
 
 
-CHAIN_OF_THOUGHT_CORRECTNESS = Metric("chain_of_thought_correctness", judge, is_binary=True, higher_is_better=True)
+CHAIN_OF_THOUGHT_CORRECTNESS = Metric(
+    "chain_of_thought_correctness", judge, is_binary=True, higher_is_better=True, needs="reasons"
+)

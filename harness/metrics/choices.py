@@ -11,13 +11,8 @@ from collections.abc import Callable
 
 from harness.metrics.base import Metric
 from harness.metrics.golds import credit
+from harness.ties import highest
 from harness.types import Answer, Instance
-
-
-def best(scores: list[float]) -> tuple[int, ...]:
-    """Indices of all scores that equal the highest."""
-    highest = max(scores)
-    return tuple(index for index, score in enumerate(scores) if score == highest)
 
 
 def _accuracy(name: str, length: Callable[[str], int]) -> Metric:
@@ -28,9 +23,9 @@ def _accuracy(name: str, length: Callable[[str], int]) -> Metric:
         # An empty choice has no length to divide by.
         pairs = zip(answer.choice_logprobs, instance.references, strict=True)
         scores = [logprob / max(1, length(reference.text)) for logprob, reference in pairs]
-        return credit(instance, best(scores))
+        return credit(instance, highest(scores))
 
-    return Metric(name, judge, is_binary=True, higher_is_better=True)
+    return Metric(name, judge, is_binary=True, higher_is_better=True, needs="choice scores")
 
 
 CHOICE_ACCURACIES = (

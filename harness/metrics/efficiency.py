@@ -25,5 +25,7 @@ def _runtime(rows: pd.DataFrame) -> float:
     return float(rows["seconds"].mean()) if len(rows) else math.nan
 
 
-NUM_OUTPUT_TOKENS = Metric("num_output_tokens", _n_tokens, is_binary=False, higher_is_better=True, is_share=False)
-INFERENCE_RUNTIME = SetMetric("inference_runtime", _runtime, higher_is_better=False, is_share=False)
+NUM_OUTPUT_TOKENS = Metric(
+    "num_output_tokens", _n_tokens, is_binary=False, higher_is_better=True, is_share=False, needs=None
+)
+INFERENCE_RUNTIME = SetMetric("inference_runtime", _runtime, higher_is_better=False, is_share=False, needs=None)

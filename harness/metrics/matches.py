@@ -81,5 +81,5 @@ MATCHES = (
     _match("exact_match_indicator", _ends_in_same_word),
     _match("final_number_exact_match", _ends_in_same_number),
     _match("first_word_match", _begins_in_same_word),
-    Metric("greedy_match", judge_greedy_match, is_binary=True, higher_is_better=True),
+    Metric("greedy_match", judge_greedy_match, is_binary=True, higher_is_better=True, needs="greedy"),
 )

@@ -55,5 +55,5 @@ def judge_ndcg(instance: Instance, answer: Answer) -> float:
     return float(ndcg_score(is_relevant, ranks, k=K))
 
 
-RR_AT_10 = Metric("rr_at_10", judge_rr, is_binary=False, higher_is_better=True)
-NDCG_AT_10 = Metric("ndcg_at_10", judge_ndcg, is_binary=False, higher_is_better=True)
+RR_AT_10 = Metric("rr_at_10", judge_rr, is_binary=False, higher_is_better=True, needs="passage scores")
+NDCG_AT_10 = Metric("ndcg_at_10", judge_ndcg, is_binary=False, higher_is_better=True, needs="passage scores")

@@ -17,6 +17,7 @@ from pathlib import Path
 
 from harness.errors import RunError, UserError
 from harness.http_errors import READ_ERRORS
+from harness.hub_cache import cache_folder
 from harness.models.gguf_facts import GgufFacts, file_sha256, read_facts
 from harness.models.hub_errors import no_room, told
 from harness.models.hub_names import HubFile, HubId, Published, published
@@ -236,6 +237,4 @@ def _endpoint() -> str:
 
 
 def _cache() -> Path:
-    named = os.environ.get("HF_HUB_CACHE") or os.environ.get("HUGGINGFACE_HUB_CACHE")
-    home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"))
-    return Path(os.path.expandvars(named or str(Path(home, "hub")))).expanduser()
+    return cache_folder("hub", "HF_HUB_CACHE", "HUGGINGFACE_HUB_CACHE")

@@ -8,11 +8,11 @@ Chinese perturbations of CLEVA, and suffixes for image prompts.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Callable
 from functools import partial
 
 from harness.errors import UserError
+from harness.names import did_you_mean
 from harness.perturbations.base import Group, Perturbation
 from harness.perturbations.contraction import contraction, expansion
 from harness.perturbations.dialect import dialect
@@ -123,8 +123,7 @@ def find_perturbations(names: list[str]) -> list[Perturbation]:
     found: dict[str, Perturbation] = {}
     for name in names:
         if name not in GROUPS and name not in PERTURBATIONS:
-            close = difflib.get_close_matches(name, [*GROUPS, *PERTURBATIONS], 1)
-            hint = f"did you mean '{close[0]}'?" if close else f"groups are {', '.join(list(GROUPS)[:4])}."
+            hint = did_you_mean(name, [*GROUPS, *PERTURBATIONS], f"groups are {', '.join(list(GROUPS)[:4])}")
             raise UserError(f"--perturbations: there is no perturbation '{name}'; {hint}")
         found |= {member: PERTURBATIONS[member] for member in GROUPS.get(name, (name,))}
     return list(found.values())

@@ -8,18 +8,9 @@ from typing import NamedTuple
 import pandas as pd
 
 from harness.degradation.worst import WORST
+from harness.methods import short_name
 from harness.metrics.table import METRICS
 from harness.reports import numbers
-
-SHORT_ADAPTERS = {
-    "language_modeling": "windows",
-    "language_modeling_chunks": "chunks",
-    "multiple_choice_joint": "joint",
-    "multiple_choice_joint_chain_of_thought": "reasoned",
-    "multiple_choice_separate_calibrated": "calibrated",
-    "multiple_choice_separate_original": "separate",
-    "multiple_choice_separate_partial": "partial",
-}
 
 HEADINGS = ("scenario", "n", "ref.", "value", "delta (95% interval)", "", "flips", "p")
 
@@ -53,8 +44,7 @@ def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
     shown = degradation[(degradation["model"] == model) & (degradation["metric"] == first) & forms]
     for line in shown.to_dict("records"):
         metric = METRICS[line["metric"]]
-        adapter = SHORT_ADAPTERS.get(line["adapter"], line["adapter"])
-        told = [adapter] if adapters[line["scenario"]] > 1 else []
+        told = [short_name(line["adapter"])] if adapters[line["scenario"]] > 1 else []
         told += [line["perturbation"]] if line["perturbation"] else []
         yield Row(
             scenario=f"{line['scenario']} ({', '.join(told)})" if told else line["scenario"],

@@ -86,7 +86,7 @@ def _follows(instance: Instance, name: str, kwargs: Mapping[str, Any], response:
 
 
 def _metric(name: str, judge: Callable[[Instance, Answer], float], *, is_binary: bool) -> Metric:
-    return Metric(name, judge, is_binary=is_binary, higher_is_better=True)
+    return Metric(name, judge, is_binary=is_binary, higher_is_better=True, reads_details=True)
 
 
 IFEVAL_STRICT_ACCURACY = _metric("ifeval_strict_accuracy", instruction_level_strict, is_binary=False)

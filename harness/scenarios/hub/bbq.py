@@ -39,17 +39,17 @@ def _is_of(group: str, category: str, labels: Sequence[str]) -> bool:
     return any(f"lowSES-{sex}{group}" in label for label in labels for sex in ("", "M-", "F-"))
 
 
-def _roles(row: Row, category: str) -> dict[str, str]:
-    """Which choice is about the stereotyped group, which about another and which about nobody; empty if none is."""
-    roles = {"target": "", "non_target": "", "unknown": ""}
+def _roles(row: Row, category: str) -> dict[str, int | None]:
+    """Index of the choice that is about the stereotyped group, about another and about nobody; None if none is."""
+    roles: dict[str, int | None] = {"target": None, "non_target": None, "unknown": None}
     groups = row["additional_metadata"]["stereotyped_groups"]
-    for key in ("ans0", "ans1", "ans2"):
+    for index, key in enumerate(("ans0", "ans1", "ans2")):
         labels = row["answer_info"][key]
         if "unknown" in labels:
             role = "unknown"
         else:
             role = "target" if any(_is_of(group, category, labels) for group in groups) else "non_target"
-        roles[role] = row[key]
+        roles[role] = index
     return roles
 
 

@@ -3,32 +3,77 @@
 from __future__ import annotations
 
 import dataclasses
+import re
+import reprlib
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal, Self
 
-from pydantic import BaseModel, BeforeValidator, Field, ValidationError, field_validator, model_validator
+from pydantic import (
+    AfterValidator,
+    BaseModel,
+    BeforeValidator,
+    Field,
+    ValidationError,
+    ValidationInfo,
+    field_validator,
+    model_validator,
+)
 
 from harness.errors import UserError
 from harness.layout import Layout
-from harness.names import unknown
+from harness.methods import METHODS
+from harness.names import is_plain_name, unknown
 from harness.yaml_file import Section, first_fault, read_yaml
 
 _LAYOUT_KEYS = [field.name for field in dataclasses.fields(Layout)]
 
 
 def _as_source(value: object) -> object:
-    return {"path": value} if isinstance(value, str) else value
+    if value is None:
+        raise ValueError("it is empty; write a file, or {hub: OWNER/NAME}")
+    if isinstance(value, dict):
+        return value
+    if not isinstance(value, str):
+        raise ValueError(f"{reprlib.repr(value)} is no name of a file; write one file, or {{hub: OWNER/NAME}}")
+    return {"path": value}
 
 
 def _as_tuple(value: object) -> object:
-    if isinstance(value, bool) or (isinstance(value, list) and any(isinstance(one, bool) for one in value)):
-        raise ValueError("YAML reads yes, no, on and off as true and false; put such a name between quotes")
-    return (value,) if isinstance(value, str) else tuple(value) if isinstance(value, list) else value
+    texts = value if isinstance(value, (list, tuple)) else [value]
+    for text in texts:
+        if isinstance(text, bool):
+            raise ValueError("YAML reads yes, no, on and off as true and false; put such a name between quotes")
+        if text is None:
+            raise ValueError("it is empty; write one text or a list of them")
+        if not isinstance(text, str):
+            raise ValueError(f"{reprlib.repr(text)} is no text; write one text or a list of them, numbers in quotes")
+    return tuple(texts)
+
+
+def _plain(name: str) -> str:
+    if not is_plain_name(name):
+        raise ValueError(f"{name!r} is no plain name; write it as the Hub shows it, without slashes")
+    return name
+
+
+def _hub_id(name: str) -> str:
+    parts = name.split("/")
+    if len(parts) > 2 or not all(map(is_plain_name, parts)):
+        raise ValueError(f"{name!r} is no id of a data set; write OWNER/NAME, as the Hub shows it")
+    return name
+
+
+def _scenario_name(name: str) -> str:
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise ValueError(f"{name!r} is no name for a scenario; write letters and digits, with . - or _ between them")
+    return name
 
 
 Texts = Annotated[tuple[str, ...], BeforeValidator(_as_tuple)]
 """One text, or a list of them."""
+PlainName = Annotated[str, AfterValidator(_plain)]
+"""A name that becomes part of a path."""
 
 
 class Source(Section):
@@ -36,10 +81,10 @@ class Source(Section):
 
     path: str | None = None
     """JSONL, CSV, TSV or Parquet; relative to the YAML file."""
-    hub: str | None = Field(default=None, pattern=r"^[\w.-]+(/[\w.-]+)?$")
+    hub: Annotated[str, AfterValidator(_hub_id)] | None = None
     """Id of a data set."""
-    config: str = "default"
-    split: str = "test"
+    config: PlainName = "default"
+    split: PlainName = "test"
     revision: str = "main"
     """A commit, if the same name is to mean the same rows next year."""
 
@@ -47,11 +92,11 @@ class Source(Section):
 class OwnConfig(Section):
     """A whole file. Where a key takes a field, that is the name of a column, or a Jinja template over the row."""
 
-    name: str = Field(pattern=r"^[A-Za-z0-9][\w.-]*$")
+    name: Annotated[str, AfterValidator(_scenario_name)]
     """What tables call the scenario; the file's name without ``.yaml``, if it is not given."""
     description: str = ""
     data: Annotated[Source, BeforeValidator(_as_source)]
-    examples: Annotated[Source | None, BeforeValidator(_as_source)] = None
+    examples: Annotated[Source, BeforeValidator(_as_source)] | None = None
     """Solved examples, with the same columns; of a table of the Hub the ``split`` is enough."""
     input: str = Field(min_length=1)
     """Field: what is asked."""
@@ -67,8 +112,8 @@ class OwnConfig(Section):
     """Field; the number of the row, if it is not given."""
     kind: str | None = None
     """Field: the slice that a row belongs to."""
-    adapter: Annotated[Texts, Field(min_length=1)]
-    metrics: Annotated[Texts, Field(min_length=1)]
+    adapter: Texts
+    metrics: Texts
     """The first is the main one."""
     shots: int = Field(default=0, ge=0, strict=True)
     """Solved examples before each question."""
@@ -87,6 +132,13 @@ class OwnConfig(Section):
         if source and source.path and source.hub:
             raise ValueError("it names both a path and a hub; leave out one")
         return source
+
+    @field_validator("adapter", "metrics")
+    @classmethod
+    def _names_something(cls, names: tuple[str, ...], info: ValidationInfo) -> tuple[str, ...]:
+        if not names:
+            raise ValueError(f"the list is empty; {_MISSING[info.field_name or '']}")
+        return names
 
     @field_validator("layout")
     @classmethod
@@ -125,11 +177,13 @@ class OwnConfig(Section):
 
 def _check_method(method: str, config: OwnConfig) -> None:
     """See that there is what an adapter asks about."""
-    if method.startswith(("multiple_choice", "ranking")) and not (config.choices and config.answer):
+    known = METHODS.get(method)
+    needs = known.needs if known else None  # that there is no such adapter is told later, with the closest name
+    if needs in ("choices", "passages") and not (config.choices and config.answer):
         raise ValueError(f"the adapter {method} needs choices and an answer; add the keys choices and answer")
-    if method in ("generation", "continuation") and not config.answer:
+    if needs == "answer" and not config.answer:
         raise ValueError(f"the adapter {method} needs something to compare with; add the key answer")
-    if method.startswith("language_modeling") and config.shots:
+    if needs == "text" and config.shots:
         raise ValueError(f"the adapter {method} reads running text, which has no examples; drop shots and examples")
 
 

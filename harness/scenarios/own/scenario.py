@@ -10,14 +10,15 @@ from pathlib import Path
 from harness.data.table import Store, Table
 from harness.errors import MissingTable
 from harness.layout import QUESTION, RANKING, Layout
+from harness.methods import METHODS
 from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.scenarios.own.config import OwnConfig, Source, read_config
 from harness.scenarios.own.instances import Recipe
 from harness.scenarios.own.rows import PlacedRow, file_rows, placed
 from harness.types import Instance
 
-GENERATED_TOKENS, REASONED_TOKENS = 100, 1024
-"""Longest answers, if the file does not say: of one generated, and of one with its reasons."""
+LONGEST = {"text": 100, "reasons": 1024}
+"""Tokens of the longest answer by what the model writes, if the file does not say and it is more than a label."""
 
 
 def load_scenario_file(path: Path) -> Scenario:
@@ -82,12 +83,14 @@ def _table(source: Source) -> Table:
 
 
 def _adapter(config: OwnConfig, method: str) -> AdapterSpec:
-    reasons, generates = method.endswith("chain_of_thought"), method == "generation"
-    longest = REASONED_TOKENS if reasons else GENERATED_TOKENS if generates else AdapterSpec(method=method).max_tokens
-    stop = () if reasons else ("\n",)
+    # Whether there is such an adapter at all is checked where scenarios of all origins are.
+    known = METHODS.get(method)
+    writes = known.writes if known else "label"
+    longest = LONGEST.get(writes, AdapterSpec(method=method).max_tokens)
+    stop = () if writes == "reasons" else ("\n",)
     return AdapterSpec(
         method=method,
-        layout=_layout(config, RANKING if method == "ranking_binary" else QUESTION),
+        layout=_layout(config, RANKING if known and known.needs == "passages" else QUESTION),
         n_shots=config.shots,
         examples_by_kind=config.examples_by_kind,
         sample_train=config.sample_train,
@@ -107,7 +110,8 @@ def _guess_rate(config: OwnConfig, instances: list[Instance]) -> float:
     """Share of right answers that guessing gives, where choices are asked and their number is known."""
     if config.guess_rate is not None:
         return config.guess_rate
-    if not config.adapter[0].startswith("multiple_choice"):
+    method = METHODS.get(config.adapter[0])
+    if method is None or method.needs != "choices":
         return 0.0
     if not instances:  # on the Hub, not yet read
         return 1 / len(config.choices) if len(config.choices) > 1 else 0.0

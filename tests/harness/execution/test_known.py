@@ -65,6 +65,18 @@ def test_what_fits(methods: list[str], metrics: list[str]) -> None:
             ["acc"],
             "x: the metric acc cannot judge what the adapter multiple_choice_joint asks; it judges ",
         ),
+        (["generation"], [], "x: 'quiz' has no metric; name at least one."),
+        ([], ["exact_match"], "x: 'quiz' has no adapter; name at least one."),
+        (
+            ["generation"],
+            ["exact_match", "f1_score", "exact_match"],
+            "x: 'quiz' names the metric exact_match 2 times; name it once.",
+        ),
+        (
+            ["generation", "generation"],
+            ["exact_match"],
+            "x: 'quiz' names the adapter generation 2 times; name it once.",
+        ),
         (["generation"], ["corpus_bleu"], "x: the first metric must judge single answers, and corpus_bleu judges all"),
     ],
 )

@@ -40,6 +40,7 @@ def rows() -> Rows:
             "gold": [""] * n,
             "golds": [[gold] for gold in columns.get("gold", [""] * n)],
             "valid": [True] * n,
+            "choices": [[]] * n,
             "value": [math.nan] * n,
             "logprob": [math.nan] * n,
             "token_logprobs": [[]] * n,

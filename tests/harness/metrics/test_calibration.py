@@ -24,11 +24,25 @@ def said(confidence: list[float], value: list[float]) -> pd.DataFrame:
 def test_confidence_of_generated_answers_and_of_choices(rows: Rows) -> None:
     third = -math.log(3)
     answered = rows(
-        logprob=[math.log(0.25), 0.1, math.nan, -1.0, -1.0, -1.0],
-        choice_logprobs=[[], [], [], [0.0, 0.0, math.log(2)], [third] * 3, np.array([-500.0, -900.0])],
+        answer=["x", "x", "x", "c", "a", "a", "lone"],
+        choices=[[], [], [], ["a", "b", "c"], ["a", "b", "c"], np.array(["a", "b"], object), []],
+        logprob=[math.log(0.25), 0.1, math.nan, -1.0, -1.0, -1.0, -1.0],
+        choice_logprobs=[[], [], [], [0.0, 0.0, math.log(2)], [third] * 3, np.array([-500.0, -900.0]), [-1.0]],
     )
-    expected = [0.25, 1, math.nan, 0.5, 1 / 3, 1]
+    expected = [0.25, 1, math.nan, 0.5, 1 / 3, 1, 1]
     assert confidences(answered) == pytest.approx(expected, nan_ok=True)
+
+
+def test_the_confidence_is_that_of_the_choice_that_was_judged_and_not_of_the_likeliest(rows: Rows) -> None:
+    # The likeliest per token may be the less likely as a whole: 4 tokens of -1 against one of -2.
+    answered = rows(
+        answer=["long words", "short", "neither", "far"],
+        choices=[["short", "long words"]] * 3 + [["near", "far"]],
+        logprob=[-4.0, -2.0, -2.0, -2000.0],
+        choice_logprobs=[[-2.0, -4.0]] * 3 + [[-1.0, -2000.0]],
+    )
+    likelier = 1 / (1 + math.exp(-2))
+    assert confidences(answered) == pytest.approx([1 - likelier, likelier, math.nan, 0], nan_ok=True)
 
 
 @pytest.mark.parametrize(

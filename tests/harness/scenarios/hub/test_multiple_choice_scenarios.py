@@ -230,7 +230,8 @@ def test_bbq_takes_the_last_of_a_list_shuffled_as_in_helm(invented: Store) -> No
 def test_bbq_knows_whom_the_stereotype_is_about(category: str, roles: tuple[str, str, str], invented: Store) -> None:
     data = BY_NAME["bbq"].load(invented)
     made = next(one for one in (*data.train, *data.test) if one.kind == category)
-    assert tuple(made.details[role] for role in ("target", "non_target", "unknown")) == roles
+    indices = [made.details[role] for role in ("target", "non_target", "unknown")]
+    assert tuple("" if index is None else made.references[index].text for index in indices) == roles
 
 
 def test_bbq_says_what_its_metrics_need(invented: Store) -> None:
