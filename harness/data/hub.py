@@ -19,6 +19,8 @@ from harness.data.parquet import count_rows, read_rows
 from harness.data.table import CONVERTED, MIRROR_ONLY, Row, Table
 from harness.errors import MissingTable
 from harness.http_errors import TRANSPORT_ERRORS
+from harness.hub_cache import cache_folder
+from harness.names import is_plain_name
 
 REMEDY = "once that is mended, `harness scenarios prefetch {scenario}` gets it"
 
@@ -45,7 +47,10 @@ class Hub:
 
     def has(self, table: Table) -> bool:
         """Whether the table is here; the network is not asked."""
-        return self._path(table).is_file()
+        try:
+            return self._path(table).is_file()
+        except MissingTable:  # whoever asks for its rows is told
+            return False
 
     def count(self, table: Table) -> int | None:
         """Rows, without reading them; None where the table is not here."""
@@ -66,6 +71,10 @@ class Hub:
         raise MissingTable(f"{table} cannot be downloaded, the Hub is out of reach ({self._unreachable})", REMEDY)
 
     def _path(self, table: Table) -> Path:
+        # All of them become parts of paths, and a scenario's file may come from anybody.
+        for name in (*table.dataset.split("/"), table.config, table.split):
+            if not is_plain_name(name):
+                raise MissingTable(f"{table} cannot be kept, {name!r} is no plain name", "write it as the Hub does")
         # A revision may be a branch with slashes in its name.
         revision = table.revision.replace("/", "--")
         return self._cache / table.dataset / revision / table.config / f"{table.split}.parquet"
@@ -73,9 +82,7 @@ class Hub:
 
 def default_cache() -> Path:
     """A folder in the cache of ``datasets``, which ``HF_DATASETS_CACHE`` and ``HF_HOME`` move."""
-    home = os.environ.get("HF_HOME") or str(Path(os.environ.get("XDG_CACHE_HOME") or "~/.cache", "huggingface"))
-    folder = os.environ.get("HF_DATASETS_CACHE") or str(Path(home, "datasets"))
-    return Path(os.path.expandvars(folder)).expanduser() / "quant-harness"
+    return cache_folder("datasets", "HF_DATASETS_CACHE") / "quant-harness"
 
 
 def _download(table: Table, path: Path) -> None:
