@@ -11,7 +11,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.child_process import usable_cores
-from harness.execution.tasks import Asking, Task
+from harness.execution.plan import Plan
+from harness.execution.tasks import Asking
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.candidates import Candidate
 from harness.models.hub import Repository
@@ -58,7 +59,7 @@ class RunSpec:
 
 
 def run_record(
-    spec: RunSpec, candidates: list[Candidate], tasks: list[Task], notes: list[str], started: datetime.datetime
+    spec: RunSpec, candidates: list[Candidate], plan: Plan, notes: list[str], started: datetime.datetime
 ) -> dict[str, Any]:
     """``run.json``: what was run, with what, on what."""
     return {
@@ -75,14 +76,15 @@ def run_record(
         "tasks": [
             {
                 "scenario": task.scenario.name,
-                "data": task.scenario.data_version,
+                "data": plan.data[task.scenario.name],
+                "slices": list(task.scenario.slices),
                 "adapter": task.adapter_name,
                 "trial": task.trial,
                 "metrics": list(task.scenario.metrics),
                 "instances": len(task.instances),
                 "examples": {kind: [example.id for example in chosen] for kind, chosen in task.examples.items()},
             }
-            for task in tasks
+            for task in plan.tasks
         ],
         "notes": notes,
     }

@@ -54,7 +54,11 @@ def scenarios(
     dataset_dir: DatasetDir = None,
     scenario_file: ScenarioFile = None,
 ) -> None:
-    """List what can be asked; `prefetch` downloads its data ahead, `show` prints one prompt of it."""
+    """List what can be asked; `prefetch` downloads its data ahead, `show` prints one prompt of it.
+
+    Where the number of instances depends on what is in the rows, as where questions without an answer are left out,
+    the number of rows is shown. Where data is not here, nothing is known.
+    """
     if context.invoked_subcommand:
         return
     store = open_store(dataset_dir)
@@ -128,33 +132,35 @@ def _record(scenario: Scenario, store: Hub | Mirror) -> dict[str, Any]:
         "data": [_table(table) for table in scenario.tables],
         "examples": [_table(table) for table in scenario.example_tables],
         "made_from": scenario.made_from,
-        "rows": _count(scenario, store),
+        **_counts(scenario, store),
         "here": all(map(store.has, scenario.tables)),
         "examples_here": all(map(store.has, scenario.example_tables)),
         "suites": suites_of(scenario.name),
     }
 
 
-def _table(table: Table) -> dict[str, str]:
-    return {"dataset": table.dataset, "config": table.config, "split": table.split, "revision": table.revision}
+def _table(table: Table) -> dict[str, Any]:
+    return table.name() | {"revision": table.revision}
 
 
-def _count(scenario: Scenario, store: Hub | Mirror) -> int | None:
-    """Rows of the tables that instances come from, or instances where there is no table; None if they are not here."""
+def _counts(scenario: Scenario, store: Hub | Mirror) -> dict[str, int | None]:
+    """Instances, and rows of the tables that they come from; None where there are no tables or they are not here."""
     if not scenario.tables:
-        return len(scenario.load(store).test)
+        return {"instances": len(scenario.load(store).test), "rows": None}
     try:
         counts = [store.count(table) for table in scenario.tables]
     except MissingTable:  # damaged: whoever asks it is told
-        return None
+        counts = [None]
     known = [count for count in counts if count is not None]
-    return sum(known) if len(known) == len(counts) else None
+    if len(known) < len(counts):
+        return {"instances": None, "rows": None}
+    return {"instances": scenario.n_instances(known) if scenario.n_instances else None, "rows": sum(known)}
 
 
 def _print(records: list[dict[str, Any]]) -> None:
     """A line a scenario where the terminal is wide enough, and else two."""
     console = Console(markup=False, emoji=False, highlight=False)
-    headings = ("scenario", "rows", "here", "adapters", "metric", "data")
+    headings = ("scenario", "instances", "here", "adapters", "metric", "data")
     lines = [_cells(record) for record in records]
     widths = [max(map(len, column)) for column in zip(headings, *lines, strict=True)]
     if sum(widths) + 2 * (len(widths) - 1) <= console.width:
@@ -176,10 +182,16 @@ def _cells(record: dict[str, Any]) -> tuple[str, ...]:
     here = "yes" if record["examples_here"] else "no examples"
     return (
         record["scenario"],
-        "?" if record["rows"] is None else f"{record['rows']:,}",
+        _size(record["instances"], record["rows"]),
         here if record["here"] else "no",
         ", ".join(short_name(method) for method in record["adapters"]),
         record["metric"],
         ", ".join(dict.fromkeys(table["dataset"] for table in record["data"]))
         or record["made_from"].split(" sha256")[0],
     )
+
+
+def _size(instances: int | None, rows: int | None) -> str:
+    if instances is not None:
+        return f"{instances:,}"
+    return "?" if rows is None else f"{rows:,} rows"

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Iterable
 from pathlib import Path
+from typing import Any
 
 from harness.data.parquet import count_rows, read_rows
 from harness.data.table import Row, Table
@@ -20,6 +22,7 @@ class Mirror:
         if not folder.is_dir():
             raise UserError(f"--dataset-dir: there is no folder {folder}; name one, or leave it out to use the Hub.")
         self._root = folder
+        self._hashes: dict[Path, str] = {}
 
     def rows(self, table: Table) -> Iterable[Row]:
         """All rows of the table's file or files.
@@ -39,6 +42,22 @@ class Mirror:
     def count(self, table: Table) -> int | None:
         """Rows, without reading them; None where the table is not here."""
         return count_rows(self._files(table)) if self.has(table) else None
+
+    def provenance(self, table: Table) -> dict[str, Any]:
+        """For a run's record, of a table that is here: its name, the SHA-256 of its files and its number of rows.
+
+        Raises:
+            MissingTable: a file is missing or damaged.
+        """
+        files = [{"name": path.name, "sha256": self._sha256(path)} for path in self._files(table)]
+        return table.name() | {"rows": self.count(table), "source": "mirror", "files": files}
+
+    def _sha256(self, path: Path) -> str:
+        """Read once, for a file may be large and several tasks may be made of it."""
+        if path not in self._hashes:
+            with path.open("rb") as file:
+                self._hashes[path] = hashlib.file_digest(file, "sha256").hexdigest()
+        return self._hashes[path]
 
     def _files(self, table: Table) -> list[Path]:
         """One file, or all parts ``{split}-00000-of-00002.parquet`` in their order."""

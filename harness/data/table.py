@@ -9,7 +9,7 @@ from typing import Any, Protocol
 Row = dict[str, Any]
 
 CONVERTED = "refs/convert/parquet"
-"""The Hub's own conversion of a data set that is a script, with a folder for each config. It has no lasting commit."""
+"""The Hub's own conversion of a data set that is a script, with a folder for each config. Nobody pins its commits."""
 MIRROR_ONLY = "offline mirrors only"
 """In the place of a revision: the Hub has no such table."""
 
@@ -23,10 +23,15 @@ class Table:
     config: str
     split: str
     revision: str
-    """Commit on the Hub, so that the same name means the same rows next year; or one of the two constants above."""
+    """Commit on the Hub, so that the same name means the same rows next year; a branch, where no commit is known; or
+    :data:`MIRROR_ONLY`."""
 
     def __str__(self) -> str:
         return f"{self.dataset} ({self.config}, {self.split})"
+
+    def name(self) -> dict[str, Any]:
+        """The parts of the name, for JSON."""
+        return {"dataset": self.dataset, "config": self.config, "split": self.split}
 
 
 class Store(Protocol):

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
-from harness.data.table import Store
+from harness.data.hub import Hub
+from harness.data.mirror import Mirror
 from harness.errors import MissingTable, UserError
 from harness.execution.tasks import Asking, Task, plan_tasks
 from harness.scenarios.base import Scenario
@@ -16,9 +17,11 @@ class Plan(NamedTuple):
     tasks: list[Task]
     left_out: list[str]
     """A sentence for each scenario that cannot be asked."""
+    data: dict[str, dict[str, Any]]
+    """By scenario: what its instances are made from, for the record."""
 
 
-def plan(scenarios: list[Scenario], store: Store, asking: Asking) -> Plan:
+def plan(scenarios: list[Scenario], store: Hub | Mirror, asking: Asking) -> Plan:
     """The tasks of the scenarios whose data is here or can be had.
 
     Raises:
@@ -26,13 +29,24 @@ def plan(scenarios: list[Scenario], store: Store, asking: Asking) -> Plan:
     """
     tasks: list[Task] = []
     missing: list[MissingTable] = []
+    data: dict[str, dict[str, Any]] = {}
     for scenario in scenarios:
         try:
-            tasks += plan_tasks([scenario], store, asking)
+            tasks += plan_tasks(scenario, store, asking)
+            data[scenario.name] = _data(scenario, store)
         except MissingTable as error:
             missing.append(error)
     if len(missing) == 1 == len(scenarios):
         raise missing[0]
     if len(missing) == len(scenarios):
         raise UserError(f"The data of none of the {len(scenarios)} scenarios can be had: {missing[0]}")
-    return Plan(tasks, [f"Left out: {error}" for error in missing])
+    return Plan(tasks, [f"Left out: {error}" for error in missing], data)
+
+
+def _data(scenario: Scenario, store: Hub | Mirror) -> dict[str, Any]:
+    """The tables that were read, and what else the instances are made from."""
+    return {
+        "made_from": scenario.made_from,
+        "tables": [store.provenance(table) for table in scenario.tables],
+        "example_tables": [store.provenance(table) for table in scenario.example_tables if store.has(table)],
+    }

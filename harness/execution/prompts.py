@@ -33,7 +33,7 @@ def shown_prompts(scenario: Scenario, store: Store) -> Iterator[str]:
         MissingTable: the scenario's data cannot be had.
     """
     window: Window = _Bytes()
-    for task in plan_tasks([scenario], store, Asking(max_instances=1, seed=0)):
+    for task in plan_tasks(scenario, store, Asking(max_instances=1, seed=0)):
         (instance,) = task.instances
         request = task.request(instance, window)
         answers = (

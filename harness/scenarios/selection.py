@@ -50,4 +50,4 @@ def _only(scenario: Scenario, kinds: tuple[str, ...]) -> Scenario:
                 )
         return Data(data.train, [instance for instance in data.test if instance.kind in kinds])
 
-    return dataclasses.replace(scenario, load=load)
+    return dataclasses.replace(scenario, load=load, n_instances=None, slices=kinds)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import subprocess
@@ -71,7 +72,7 @@ def test_a_narrow_terminal_gets_two_lines_a_scenario(mirror: Path) -> None:
 def test_a_wide_one_gets_a_table(mirror: Path) -> None:
     lines = invoke(HARNESS_DATASET_DIR=str(mirror), COLUMNS="200").stdout.splitlines()
     assert len(lines) == len(SCENARIOS) + 1
-    assert lines[0].split() == ["scenario", "rows", "here", "adapters", "metric", "data"]
+    assert lines[0].split() == ["scenario", "instances", "here", "adapters", "metric", "data"]
     assert next(line for line in lines if line.startswith("piqa ")).split() == [
         "piqa",
         "3",
@@ -90,7 +91,8 @@ def test_json_says_everything(mirror: Path) -> None:
     (table,), (shown,) = SCENARIOS["gsm"].tables, SCENARIOS["gsm"].example_tables
     assert gsm["data"] == [{"dataset": "openai/gsm8k", "config": "main", "split": "test", "revision": table.revision}]
     assert gsm["examples"][0]["split"] == shown.split
-    assert (gsm["rows"], gsm["here"], gsm["examples_here"]) == (1, True, False)
+    assert (gsm["instances"], gsm["rows"], gsm["here"], gsm["examples_here"]) == (1, 1, True, False)
+    assert (records["world_text"]["instances"], records["world_text"]["rows"]) == (200, None)
     assert gsm["suites"] == ["lite", "gguf"]
     assert (gsm["adapters"], gsm["metric"]) == (["generation"], "final_number_exact_match")
     assert (records["piqa"]["here"], records["imdb"]["here"], records["imdb"]["rows"]) == (True, False, None)
@@ -99,7 +101,20 @@ def test_json_says_everything(mirror: Path) -> None:
 def test_a_damaged_table_is_listed_with_an_unknown_size(mirror: Path) -> None:
     (mirror / "ybisk" / "piqa" / PIQA.config / f"{PIQA.split}.parquet").write_bytes(b"PAR1")
     (piqa,) = (one for one in json.loads(invoke("--json", "--dataset-dir", mirror).stdout) if one["scenario"] == "piqa")
-    assert (piqa["rows"], piqa["here"]) == (None, True)
+    assert (piqa["instances"], piqa["rows"], piqa["here"]) == (None, None, True)
+
+
+def test_instances_are_listed_where_a_rule_tells_and_else_rows(mirror: Path) -> None:
+    for name in ("bbq", "natural_qa_closedbook"):
+        for table in SCENARIOS[name].tables:
+            put(mirror, table, [{"n": i} for i in range(400)])
+    lines = invoke("--dataset-dir", mirror, COLUMNS="200").stdout.splitlines()
+    assert next(line for line in lines if line.startswith("bbq ")).split()[1:3] == ["1,000", "yes"]
+    assert next(line for line in lines if line.startswith("natural_qa_closedbook ")).split()[1:3] == ["400", "rows"]
+    records = {one["scenario"]: one for one in json.loads(invoke("--json", "--dataset-dir", mirror).stdout)}
+    assert [records["bbq"][key] for key in ("instances", "rows")] == [1000, 4400]
+    assert [records["natural_qa_closedbook"][key] for key in ("instances", "rows")] == [None, 400]
+    assert "the number of rows is shown" in " ".join(invoke("--help").stdout.split())
 
 
 def test_one_s_own_are_listed_too(tmp_path: Path) -> None:
@@ -149,7 +164,13 @@ def test_a_run_goes_on_without_what_is_missing_and_its_exit_code_tells(mirror: P
     assert len(left_out) == len(SUITES["gguf"])
     assert any("`harness scenarios prefetch imdb`" in line for line in left_out)
     record = json.loads((tmp_path / "out" / "run.json").read_text(encoding="utf-8"))
-    assert {task["scenario"] for task in record["tasks"]} == {"piqa", "world_sums"}
+    data = {task["scenario"]: task["data"] for task in record["tasks"]}
+    assert data.keys() == {"piqa", "world_sums"}
+    (table,) = data["piqa"]["tables"]
+    (file,) = mirror.rglob("*.parquet")
+    assert (table["dataset"], table["rows"], table["source"]) == ("ybisk/piqa", 3, "mirror")
+    assert table["files"] == [{"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}]
+    assert data["world_sums"]["made_from"].startswith("world ")
     assert set(left_out) <= set(record["notes"])
     assert " --suite gguf --scenarios piqa,imdb,world_sums --seed 0 " in record["command"]
 

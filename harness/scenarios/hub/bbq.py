@@ -71,10 +71,14 @@ def _questions(store: Store, table: Table) -> list[Instance]:
     return read(store, table, f"bbq-{table.config}-", make)
 
 
+def _n_instances(rows: Sequence[int]) -> int:
+    return min(N_TEST, sum(rows) // 2)
+
+
 def _load(store: Store) -> Data:
     instances = [instance for table in _TABLES for instance in _questions(store, table)]
     random.Random(0).shuffle(instances)
-    n_train = len(instances) - min(N_TEST, len(instances) // 2)
+    n_train = len(instances) - _n_instances([len(instances)])
     return Data(instances[:n_train], instances[n_train:])
 
 
@@ -85,5 +89,6 @@ BBQ = Scenario(
     metrics=(*JOINT_METRICS, "bbq_metric_ambiguous_bias", "bbq_metric_unambiguous_bias"),
     load=_load,
     tables=_TABLES,
+    n_instances=_n_instances,
     guess_rate=1 / 3,
 )

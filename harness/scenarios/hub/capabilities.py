@@ -91,6 +91,7 @@ CAPABILITIES = (
         metrics=("chain_of_thought_correctness",),
         load=_load_gpqa,
         tables=(_GPQA,),
+        n_instances=lambda rows: sum(rows) - sum(row < sum(rows) for row in _GPQA_EXAMPLES),
         guess_rate=1 / 4,
     ),
 )

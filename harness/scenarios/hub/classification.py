@@ -7,7 +7,7 @@ from collections.abc import Callable
 from harness.data.table import MIRROR_ONLY, Row, Store, Table
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
-from harness.scenarios.hub.open_questions import LABELS, open_question, passage_question, set_apart
+from harness.scenarios.hub.open_questions import LABELS, n_not_set_apart, open_question, passage_question, set_apart
 from harness.scenarios.hub.rows import Unusable, read, read_if_there
 from harness.types import Instance
 
@@ -82,6 +82,7 @@ CLASSIFICATION = (
         metrics=LABELS,
         load=_load_movie_reviews,
         tables=(_MOVIE_REVIEWS,),
+        n_instances=n_not_set_apart,
         guess_rate=0.5,
     ),
     Scenario(
@@ -91,6 +92,7 @@ CLASSIFICATION = (
         metrics=LABELS,
         load=_load_civil_comments,
         tables=(_CIVIL_COMMENTS,),
+        n_instances=None,
         guess_rate=0.5,
     ),
 )

@@ -50,4 +50,5 @@ MSMARCO = Scenario(
     metrics=("rr_at_10", "ndcg_at_10"),
     load=_load,
     tables=(_TABLE,),
+    n_instances=None,
 )

@@ -11,7 +11,7 @@ from typing import NamedTuple
 from harness.data.table import Row, Store, Table
 from harness.layout import QUESTION, Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
-from harness.scenarios.hub.open_questions import OVERLAP, open_question, passage_question, with_question_mark
+from harness.scenarios.hub.open_questions import BIAS, OVERLAP, open_question, passage_question, with_question_mark
 from harness.scenarios.hub.rows import read
 from harness.types import Instance
 
@@ -72,9 +72,10 @@ def _scenario(mode: str, description: str, layout: Layout, *, with_passage: bool
         name=name,
         description=f"{description}: those of 7,830 that have a short answer, half of them as examples",
         adapters=(AdapterSpec(method="generation", layout=layout, max_tokens=300),),
-        metrics=OVERLAP,
+        metrics=(*OVERLAP, *BIAS),
         load=_load(name, with_passage=with_passage),
         tables=(_TABLE,),
+        n_instances=None,
     )
 
 

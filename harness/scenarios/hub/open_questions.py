@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.scenarios.base import Data
@@ -18,6 +18,11 @@ LABELS = (*MATCHES, "ece_10_bin", "ece_1_bin", "selective_acc@10", "selective_co
 """For answers that are labels: whether the model is right as often as it is sure, too."""
 OVERLAP = ("f1_score", "exact_match", "quasi_exact_match")
 """For answers of some words: HELM's ``get_f1_metric_specs``."""
+BIAS = (
+    *("gender_representation_bias", "race_representation_bias", "gender_profession_bias", "gender_adjective_bias"),
+    *("race_profession_bias", "race_adjective_bias"),
+)
+"""For free texts: HELM's ``get_bias_metric_specs``."""
 OPEN_ENDED = ("f1_score", "rouge_l", "bleu_1", "bleu_4", "exact_match", "quasi_exact_match")
 """For answers of a sentence: HELM's ``get_open_ended_generation_metric_specs``."""
 
@@ -42,6 +47,11 @@ def set_apart(found: list[Instance]) -> Data:
     """Every tenth as an example, and the others to be asked."""
     test = [one for number, one in enumerate(found) if number % EXAMPLE_EVERY]
     return Data(found[::EXAMPLE_EVERY], test)
+
+
+def n_not_set_apart(rows: Sequence[int]) -> int:
+    """How many of a table's rows :func:`set_apart` leaves to be asked."""
+    return sum(rows) - len(range(0, sum(rows), EXAMPLE_EVERY))
 
 
 def passage_question(passage: str, question: str, between: str = "\n") -> str:

@@ -29,8 +29,12 @@ def layout(task: RaftTask) -> Layout:
 def split(instances: list[Instance]) -> Data:
     """Divided as HELM does, whose ``Dataset.train_test_split`` draws with numpy."""
     order = np.random.default_rng(SPLIT_SEED).permutation(len(instances))
-    n_tests = int(np.ceil(SHARE_OF_TESTS * len(instances)))
+    n_tests = _n_tests(len(instances))
     return Data([instances[i] for i in order[n_tests:]], [instances[i] for i in order[:n_tests]])
+
+
+def _n_tests(n_rows: int) -> int:
+    return int(np.ceil(SHARE_OF_TESTS * n_rows))
 
 
 def _of_task(store: Store, task: RaftTask) -> Data:
@@ -63,4 +67,5 @@ RAFT = Scenario(
     metrics=LABELS,
     load=_load,
     tables=tuple(_TABLES.values()),
+    n_instances=lambda rows: sum(map(_n_tests, rows)),
 )

@@ -69,6 +69,7 @@ RUNNING_TEXT = (
         metrics=("bits_per_byte", "perplexity"),
         load=_load_wikitext,
         tables=(_WIKITEXT,),
+        n_instances=None,
     ),
     Scenario(
         name="lambada",

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Callable
 
 from harness.data.table import Row, Store, Table
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
-from harness.scenarios.hub.open_questions import open_question
+from harness.scenarios.hub.open_questions import BIAS, open_question
 from harness.scenarios.hub.rows import read, read_if_there
 from harness.types import Instance
 
-METRICS = ("rouge_2", "rouge_1", "rouge_l")
+METRICS = ("rouge_2", "rouge_1", "rouge_l", *BIAS)
 """HELM's others, on faithfulness and extractiveness, need models of their own."""
 LONGEST = 512
 """Words of an article; the rest is cut off, as in HELM."""
@@ -97,13 +98,16 @@ SUMMARIZATION = (
         _CNNDM,
         _CNNDM_EXAMPLES,
     ),
-    _scenario(
-        "summarization_xsum",
-        "BBC news in one sentence; of 11,334 articles one is empty and left out",
-        "1 sentence",
-        64,
-        _load_xsum,
-        _XSUM,
-        _XSUM_EXAMPLES,
+    dataclasses.replace(
+        _scenario(
+            "summarization_xsum",
+            "BBC news in one sentence; of 11,334 articles one is empty and left out",
+            "1 sentence",
+            64,
+            _load_xsum,
+            _XSUM,
+            _XSUM_EXAMPLES,
+        ),
+        n_instances=None,
     ),
 )

@@ -7,6 +7,8 @@ examples.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+
 from harness.data.table import Row, Store, Table
 from harness.scenarios.base import Data, Scenario
 from harness.scenarios.hub.asking import JOINT_METRICS, joint, joint_layout
@@ -40,6 +42,10 @@ def _load(store: Store) -> Data:
     return Data(instances[:examples], instances[examples:])
 
 
+def _n_instances(rows: Sequence[int]) -> int:
+    return sum(rows) - int(sum(rows) * _EXAMPLES)
+
+
 TRUTHFUL_QA = Scenario(
     name="truthful_qa",
     description="the best answer to a question that many answer wrongly, among 1 to 12 false ones",
@@ -47,5 +53,6 @@ TRUTHFUL_QA = Scenario(
     metrics=JOINT_METRICS,
     load=_load,
     tables=(_TABLE,),
+    n_instances=_n_instances,
     guess_rate=0.23,
 )

@@ -11,6 +11,7 @@ from typing import Any
 from urllib.parse import unquote, urlsplit
 
 COMMIT = "c0ffee" + "0" * 34
+BRANCHES = ("refs/convert/parquet", "main")
 
 
 @dataclass
@@ -20,6 +21,8 @@ class DatasetHub:
     name: str
     files: dict[str, bytes]
     gated: bool = False
+    commit: str = COMMIT
+    """What all branches are at; of others the Hub knows nothing."""
     seen: list[str] = field(default_factory=list)
     """Method and path of every request."""
 
@@ -69,25 +72,28 @@ class _Handler(BaseHTTPRequestHandler):
 
     def do_GET(self) -> None:
         hub = self.served
-        path = unquote(urlsplit(self.path).path).replace("refs/convert/parquet", COMMIT)
+        path = unquote(urlsplit(self.path).path)
         hub.seen.append(f"{self.command} {path}")
-        api, resolve = f"/api/datasets/{hub.name}", f"/datasets/{hub.name}/resolve/{COMMIT}/"
-        if path.startswith(f"{api}/tree/{COMMIT}"):
-            folder = path.removeprefix(f"{api}/tree/{COMMIT}").strip("/")
+        api, resolve = f"/api/datasets/{hub.name}", f"/datasets/{hub.name}/resolve/{hub.commit}/"
+        if path.startswith(f"{api}/tree/{hub.commit}"):
+            folder = path.removeprefix(f"{api}/tree/{hub.commit}").strip("/")
             listed = hub.listed(folder, recursive="recursive=true" in self.path)
             self._answer(200, json.dumps(listed).encode())
-        elif path in (api, f"{api}/revision/{COMMIT}"):
+        elif path in (api, *(f"{api}/revision/{name}" for name in (hub.commit, *BRANCHES))):
             siblings = [{"rfilename": name} for name in hub.files]
-            self._answer(200, json.dumps({"id": hub.name, "sha": COMMIT, "siblings": siblings, "tags": []}).encode())
+            found = {"id": hub.name, "sha": hub.commit, "siblings": siblings, "tags": []}
+            self._answer(200, json.dumps(found).encode())
+        elif path.startswith((f"{api}/", f"/datasets/{hub.name}/resolve/")) and hub.commit not in path:
+            self._answer(404, b"", {"X-Error-Code": "RevisionNotFound"})
         elif path.startswith("/api/"):
             self._answer(401, b"", {"X-Error-Code": "RepoNotFound"})
         elif hub.gated:
             self._answer(403, b"", {"X-Error-Code": "GatedRepo"})
         elif path.startswith(resolve) and path.removeprefix(resolve) in hub.files:
             data = hub.files[path.removeprefix(resolve)]
-            self._answer(200, data, {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', "X-Repo-Commit": COMMIT})
+            self._answer(200, data, {"ETag": f'"{hashlib.sha1(data).hexdigest()}"', "X-Repo-Commit": hub.commit})
         elif path.startswith(resolve):
-            self._answer(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": COMMIT})
+            self._answer(404, b"", {"X-Error-Code": "EntryNotFound", "X-Repo-Commit": hub.commit})
         else:
             self._answer(401, b"", {"X-Error-Code": "RepoNotFound"})
 

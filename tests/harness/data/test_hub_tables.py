@@ -51,6 +51,8 @@ for _ in range(int(sys.argv[5])):
         found["rows"] = list(hub.rows(table))
     except MissingTable as error:
         found["error"] = str(error.of("quiz"))
+if "rows" in found:
+    found["commit"] = hub.provenance(table)["commit"]
 print(json.dumps(found | {"has": hub.has(table), "count": hub.count(table), "said": said}))
 """
 
@@ -99,6 +101,7 @@ def test_a_table_is_downloaded_once_and_then_read_without_the_network(hub: Datas
     assert ask() == {
         "before": False,
         "rows": ROWS,
+        "commit": COMMIT,
         "has": True,
         "count": 2,
         "said": ["downloading someone/quiz (easy, test)"],
@@ -106,8 +109,9 @@ def test_a_table_is_downloaded_once_and_then_read_without_the_network(hub: Datas
     # The split that was asked for, and no other.
     assert sorted(hub.downloads()) == [f"{COMMIT}/easy/test-0000{i}-of-00002.parquet" for i in range(2)]
     hub.seen.clear()
-    assert ask(HF_HUB_OFFLINE="1") == {"before": True, "rows": ROWS, "has": True, "count": 2, "said": []}
-    assert ask() == {"before": True, "rows": ROWS, "has": True, "count": 2, "said": []}
+    here = {"before": True, "rows": ROWS, "commit": COMMIT, "has": True, "count": 2, "said": []}
+    assert ask(HF_HUB_OFFLINE="1") == here
+    assert ask() == here
     assert hub.seen == []
 
 
@@ -116,6 +120,29 @@ def test_what_the_hub_has_converted_lies_in_folders(tmp_path: Path, ask: Any, hu
     found = ask(Table("someone/quiz", "easy", "test", CONVERTED))
     assert (found.get("error"), found.get("rows")) == (None, ROWS)
     assert hub.downloads() == [f"{COMMIT}/easy/test/0000.parquet"]
+
+
+@pytest.mark.parametrize("branch", [CONVERTED, "main"])
+def test_a_branch_stays_at_the_commit_of_its_first_download(branch: str, hub: DatasetHub, ask: Any) -> None:
+    test, train = (Table("someone/quiz", "easy", split, branch) for split in ("test", "train"))
+    name = "easy/{}/0000.parquet" if branch == CONVERTED else "easy/{}-0000.parquet"
+    card = {} if branch == CONVERTED else {"README.md": CARD.encode()}
+    hub.files = card | {name.format(split): parquet(ROWS) for split in ("test", "train")}
+    assert ask(test)["commit"] == COMMIT
+    hub.commit, hub.files[name.format("test")] = "beef" + "1" * 36, parquet(ROWS[::-1])
+    hub.seen.clear()
+    found = ask(test)
+    assert (found["before"], found["rows"], found["commit"]) == (True, ROWS, COMMIT)
+    assert hub.seen == []
+    # The other tables are of that commit too, or not to be had.
+    error = ask(train)["error"]
+    assert f"Revision '{COMMIT}' doesn't exist" in error
+    note, _, rest = error.partition("if that commit is gone, remove ")[2].partition(" to ")
+    assert rest == f"take {branch} as it is now."
+    Path(note).unlink()
+    assert ask(train)["commit"] == hub.commit
+    assert ask(test, HF_HUB_OFFLINE="1")["before"] is False
+    assert ask(test)["rows"] == ROWS[::-1]
 
 
 def test_what_only_mirrors_have_is_not_looked_for(ask: Any, hub: DatasetHub) -> None:
@@ -139,8 +166,10 @@ def test_nothing_is_left_beside_the_table(ask: Any, tmp_path: Path) -> None:
         (Table("someone/quiz", "easy", "dev", COMMIT), {}, "no split 'dev', but 'test', 'train'"),
         (Table("someone/quiz", "hard", "test", COMMIT), {}, "'hard' not found"),
         (Table("someone/else", "easy", "test", COMMIT), {}, "doesn't exist"),
+        (Table("someone/else", "easy", "test", "main"), {}, "doesn't exist"),
+        (Table("someone/quiz", "easy", "test", "dev"), {}, "no revision 'dev'"),
     ],
-    ids=["no split", "no config", "no dataset"],
+    ids=["no split", "no config", "no dataset", "no dataset by branch", "no branch"],
 )
 def test_what_cannot_be_had_names_the_command_that_would_get_it(
     table: Table, environment: dict[str, str], reason: str, ask: Any
@@ -199,13 +228,24 @@ def test_the_cache_is_where_the_library_has_its_own(
 
 
 def test_a_table_that_was_damaged_here_says_which_file(tmp_path: Path) -> None:
-    path = tmp_path / "someone" / "quiz" / "refs--convert--parquet" / "easy" / "test.parquet"
+    path = tmp_path / "someone" / "quiz" / COMMIT / "easy" / "test.parquet"
     path.parent.mkdir(parents=True)
     path.write_bytes(b"PAR1 and nothing else")
     hub = Hub(cache=tmp_path)
-    table = Table("someone/quiz", "easy", "test", "refs/convert/parquet")
-    assert hub.has(table)
+    assert hub.has(QUIZ)
     with pytest.raises(MissingTable) as caught:
-        hub.rows(table)
+        hub.rows(QUIZ)
     assert str(caught.value).startswith(f"{path} cannot be read as Parquet (")
     assert str(caught.value).endswith("); remove it and get it again.")
+
+
+@pytest.mark.parametrize("text", ["{", "[]", '{"main": "../.."}'])
+def test_a_damaged_note_of_branches_says_which_file(text: str, tmp_path: Path) -> None:
+    path = tmp_path / "someone" / "quiz" / "branches.json"
+    path.parent.mkdir(parents=True)
+    path.write_text(text)
+    hub, table = Hub(cache=tmp_path), Table("someone/quiz", "easy", "test", "main")
+    assert not hub.has(table)
+    assert hub.count(table) is None
+    with pytest.raises(MissingTable, match=r"branches\.json does not name the commits of branches; remove it and"):
+        hub.rows(table)

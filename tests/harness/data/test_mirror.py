@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import hashlib
 from pathlib import Path
 from typing import Any
 
@@ -42,6 +43,22 @@ def test_a_table_in_parts_is_one_table(tmp_path: Path) -> None:
     mirror = Mirror(tmp_path)
     assert list(mirror.rows(QUIZ)) == rows
     assert mirror.count(QUIZ) == len(rows)
+
+
+def test_where_rows_come_from_is_told_by_the_hashes_of_their_files(tmp_path: Path) -> None:
+    paths = [write(tmp_path, [{"n": i}], f"test-{i:05}-of-00002.parquet") for i in range(2)]
+    mirror = Mirror(tmp_path)
+    found = mirror.provenance(QUIZ)
+    assert found == {
+        "dataset": "someone/quiz",
+        "config": "easy",
+        "split": "test",
+        "rows": 2,
+        "source": "mirror",
+        "files": [{"name": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()} for path in paths],
+    }
+    write(tmp_path, [{"n": 7}], paths[0].name)
+    assert mirror.provenance(QUIZ) == found, "a file is hashed once, or a run would wait for it in every task"
 
 
 def test_a_part_that_is_missing_is_named(tmp_path: Path) -> None:

@@ -60,6 +60,15 @@ def test_scenarios_without_data_are_left_out_and_told(mirror: Mirror) -> None:
     assert "cannot be read as Parquet" in torn
 
 
+def test_the_tables_that_were_read_are_recorded(mirror: Mirror, tmp_path: Path) -> None:
+    scenario = make("here")
+    (test,), (train,) = scenario.tables, scenario.example_tables
+    before = plan([make("away"), scenario], mirror, ASKING).data
+    assert before == {"here": {"made_from": "", "tables": [mirror.provenance(test)], "example_tables": []}}
+    pd.DataFrame({"q": ["3?"]}).to_parquet(tmp_path / "here" / "default" / "train.parquet")
+    assert plan([scenario], mirror, ASKING).data["here"]["example_tables"] == [mirror.provenance(train)]
+
+
 def test_without_its_examples_a_scenario_is_asked_without(mirror: Mirror) -> None:
     (task,) = plan([make("here")], mirror, ASKING).tasks
     assert task.examples == {"": []}

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Callable
 
 import pandas as pd
@@ -10,6 +11,7 @@ from hypothesis import strategies as st
 
 from harness.metrics.bias import BIAS, association, representation, word_counts
 from harness.metrics.bias_words import ADJECTIVES, GENDERS, PROFESSIONS, SURNAMES
+from harness.scenarios.table import SCENARIOS
 
 Rows = Callable[..., pd.DataFrame]
 GROUPS = {"f": ["she", "her"], "m": ["he", "his"]}
@@ -41,7 +43,7 @@ def test_words_are_letters_in_lower_case() -> None:
     ],
 )
 def test_representation_by_hand(texts: list[str], groups: dict[str, list[str]], value: float) -> None:
-    assert representation(texts, groups) == pytest.approx(value, nan_ok=True)
+    assert representation(groups)(texts) == pytest.approx(value, nan_ok=True)
 
 
 @pytest.mark.parametrize(
@@ -57,7 +59,7 @@ def test_representation_by_hand(texts: list[str], groups: dict[str, list[str]], 
     ],
 )
 def test_association_by_hand(texts: list[str], value: float) -> None:
-    assert association(texts, GROUPS, ["nurse", "pilot", "cook"]) == pytest.approx(value, nan_ok=True)
+    assert association(GROUPS, ["nurse", "pilot", "cook"])(texts) == pytest.approx(value, nan_ok=True)
 
 
 def test_the_metrics_read_answers(rows: Rows) -> None:
@@ -86,7 +88,31 @@ def test_no_word_stands_in_two_lists_of_a_kind() -> None:
 
 @given(st.lists(st.lists(st.sampled_from(["she", "he", "his", "nurse", "é"])).map(" ".join)))
 def test_it_lies_between_equal_and_one_sided(texts: list[str]) -> None:
-    for value in (representation(texts, GROUPS), association(texts, GROUPS, ["nurse"])):
+    for value in (representation(GROUPS)(texts), association(GROUPS, ["nurse"])(texts)):
         assert math.isnan(value) or 0 <= value <= 1 / 2
     swapped = {"m": GROUPS["m"], "f": GROUPS["f"]}
-    assert representation(texts, swapped) == pytest.approx(representation(texts, GROUPS), nan_ok=True)
+    assert representation(swapped)(texts) == pytest.approx(representation(GROUPS)(texts), nan_ok=True)
+
+
+def test_a_text_is_read_once_however_often_it_is_judged(monkeypatch: pytest.MonkeyPatch) -> None:
+    read: list[str] = []
+
+    def spied(text: str) -> Counter[str]:
+        read.append(text)
+        return word_counts(text)
+
+    monkeypatch.setattr("harness.metrics.bias.word_counts", spied)
+    for judge in (representation(GROUPS), association(GROUPS, ["nurse"])):
+        read.clear()
+        assert {judge(["She is a nurse.", "Nobody."] * 3) for _ in range(5)} == {1 / 2}
+        assert sorted(read) == ["Nobody.", "She is a nurse."]
+
+
+def test_free_texts_are_judged_by_it_and_labels_are_not() -> None:
+    names = {metric.name for metric in BIAS}
+    judged = {name for name, scenario in SCENARIOS.items() if names & set(scenario.metrics)}
+    assert judged == {
+        *("narrative_qa", "natural_qa_closedbook", "natural_qa_openbook_longans", "quac"),
+        *("summarization_cnndm", "summarization_xsum"),
+    }
+    assert all(names <= set(SCENARIOS[name].metrics) for name in judged)

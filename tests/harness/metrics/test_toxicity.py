@@ -6,7 +6,7 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from harness.metrics.toxicity import RUDE_WORDS, TOXIC_WORD_SHARE, unavailable
+from harness.metrics.toxicity import RUDE_WORDS, TOXIC_WORD_SHARE
 
 Rows = Callable[..., pd.DataFrame]
 
@@ -29,7 +29,5 @@ def test_of_no_answers_there_is_no_share(rows: Rows) -> None:
     assert math.isnan(TOXIC_WORD_SHARE.judge(rows(answer=[])))
 
 
-def test_what_is_left_out_is_said_in_one_sentence() -> None:
-    assert "Perspective" in unavailable()
-    assert unavailable().count(".") == 1
+def test_the_list_has_whole_words_in_lower_case() -> None:
     assert all(word.isalpha() and word.islower() for word in RUDE_WORDS)

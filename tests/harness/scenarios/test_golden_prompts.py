@@ -51,7 +51,7 @@ def rendered(task: Task, instance: Instance, window: Window) -> str:
 def golden(scenario: Scenario, store: Store, window: Window) -> str:
     """One instance of each adapter; and where slices are asked in their own ways, one of each such slice."""
     texts = []
-    for task in plan_tasks([scenario], store, Asking(max_instances=None, seed=0)):
+    for task in plan_tasks(scenario, store, Asking(max_instances=None, seed=0)):
         first = {task.spec.layout_of(instance): instance for instance in reversed(task.instances)}
         texts += [rendered(task, instance, window) for instance in reversed(first.values())]
     return "\n".join(texts)

@@ -87,7 +87,7 @@ def test_what_a_scenario_names_is_there(scenario: Scenario) -> None:
     assert scenario.metrics[0] in METRICS
     assert set(scenario.metrics) <= METRICS.keys() | SET_METRICS.keys()
     assert not scenario.tables
-    assert scenario.data_version == "generated/1"
+    assert scenario.made_from == "generated/1"
     for kind in {instance.kind for instance in data.test}:
         assert sum(instance.kind == kind for instance in data.train) >= adapter.n_shots
 

@@ -41,7 +41,7 @@ def test_six_lines_make_a_scenario(quiz: Quiz) -> None:
     assert golds(data.test) == [("four",), ("two",), ("none",)]
     assert scenario.guess_rate == pytest.approx((1 / 2 + 1 / 3 + 1 / 2) / 3)
     for file in (path, path.with_name("quiz.jsonl")):
-        assert f"{file.name} sha256 {hashlib.sha256(file.read_bytes()).hexdigest()}" in scenario.data_version
+        assert f"{file.name} sha256 {hashlib.sha256(file.read_bytes()).hexdigest()}" in scenario.made_from
 
 
 def test_every_key_arrives(quiz: Quiz) -> None:
@@ -81,7 +81,7 @@ def test_every_key_arrives(quiz: Quiz) -> None:
     assert data.train[0].id == "sums-tsums-6"
     assert [instance.kind for instance in data.test] == ["sums", "sums", "differences"]
     assert data.train[0].references[1].explanation == "because four"
-    assert "shown.jsonl sha256" in scenario.data_version
+    assert "shown.jsonl sha256" in scenario.made_from
 
 
 def test_an_open_question_has_right_answers_only(quiz: Quiz) -> None:
@@ -164,7 +164,7 @@ def test_a_table_of_the_hub(quiz: Quiz, tmp_path: Path) -> None:
     test, train = (Table("someone/quiz", "easy", split, "c0ffee") for split in ("test", "train"))
     assert (scenario.tables, scenario.example_tables) == ((test,), (train,))
     assert scenario.guess_rate == 0.5
-    assert "someone/quiz (easy, test) @ c0ffee, someone/quiz (easy, train) @ c0ffee" in scenario.data_version
+    assert "someone/quiz (easy, test) @ c0ffee, someone/quiz (easy, train) @ c0ffee" in scenario.made_from
     with pytest.raises(MissingTable, match=r"^quiz: .*easy/test\.parquet is not there"):
         load_data(scenario, Mirror(tmp_path))
     folder = tmp_path / "someone" / "quiz" / "easy"

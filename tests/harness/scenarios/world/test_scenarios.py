@@ -48,7 +48,7 @@ def test_instances_are_the_same_in_every_run(scenario: Scenario) -> None:
     assert data == scenario.load(open_store(None))
     digest = hashlib.sha256(json.dumps([[plain(instance) for instance in side] for side in data]).encode())
     assert (len(data.test), digest.hexdigest()[:16]) == DIGESTS[scenario.name]
-    assert scenario.data_version == f"world {WORLD_SEED}"
+    assert scenario.made_from == f"world {WORLD_SEED}"
 
 
 @each_scenario
