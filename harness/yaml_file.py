@@ -38,7 +38,8 @@ def read_yaml(path: Path, what: str, keys: str, remedy: str) -> dict[str, Any]:
         raise UserError(f"{path} cannot be read: {error.strerror}; {remedy}.") from error
     except yaml.MarkedYAMLError as error:
         line = error.problem_mark.line + 1 if error.problem_mark else 1
-        raise UserError(f"{path}, line {line}, is not YAML as a {what} needs it: {error.problem}.") from error
+        hint = "; a template needs quotes around it" if error.problem == "found unhashable key" else ""
+        raise UserError(f"{path}, line {line}, is not YAML as a {what} needs it: {error.problem}{hint}.") from error
     # Beyond its own errors, PyYAML lets through what Python says of impossible dates and of bottomless nesting.
     except (yaml.YAMLError, ValueError, RecursionError) as error:
         raise UserError(f"{path} is not a YAML text: {error}.") from error

@@ -78,6 +78,8 @@ def _notes(task: Task, n_out: int, answers: list[dict[str, Any]]) -> list[str]:
     """
     total = len(task.instances)
     found: list[str] = []
+    if task.scenario.slices:
+        found.append(f"only its slices {', '.join(task.scenario.slices)} were asked")
     wanted = task.spec.n_shots
     had = min((len(task.examples_for(instance)) for instance in task.instances), default=0)
     if had < wanted:

@@ -66,6 +66,8 @@ class Scenario:
     """What has to be there before anything can be asked."""
     example_tables: tuple[Table, ...] = ()
     """Where examples come from; without them the scenario is asked without examples, and the report says so."""
+    slices: tuple[str, ...] = ()
+    """Kinds of its instances, where not all of them are asked."""
     made_from: str = ""
     """For scenarios without tables: what their instances are made from, such as a seed or a file's hash."""
     n_instances: Callable[[Sequence[int]], int] | None = sum

@@ -82,10 +82,14 @@ def as_text(value: Any) -> str:
     """A value as a text; numbers are written out.
 
     Raises:
-        FieldFault: it is neither.
+        FieldFault: it is neither, or holds half a character, which JSON can say and no tokenizer can read.
     """
     if isinstance(value, (str, int, float)):
-        return str(value)
+        text = str(value)
+        half = next((letter for letter in text if "\ud800" <= letter <= "\udfff"), None)
+        if half:
+            raise FieldFault(f"it holds half of a character ({half!r}); write the whole character")
+        return text
     raise FieldFault(f"it holds {type(value).__name__} {str(value)[:40]!r} where a text is needed; write a template")
 
 

@@ -66,6 +66,8 @@ class Recipe:
             texts = self._at("answer", row, lambda: [as_text(answer) for answer in answers])
             references = [Reference(text, True, explanation) for text in texts]
         name = self._text("id", row)
+        if name is not None and not name.strip():
+            raise self._fault("id", row, "it is empty")
         return Instance(
             f"{self._config.name}-{side}{row.number if name is None else name}",
             asked,
@@ -88,7 +90,9 @@ class Recipe:
             texts = [as_text(item) for item in value]
         if len(texts) < 2:
             raise FieldFault(f"a question needs at least two choices, and it has {len(texts) or 'none'}")
-        if len(set(texts)) < len(texts):
+        if not all(text.strip() for text in texts):
+            raise FieldFault(f"one of the choices {listed(texts)} is empty")
+        if len({text.strip() for text in texts}) < len(texts):
             raise FieldFault(f"two of the choices {listed(texts)} are the same, so no answer would tell them apart")
         return texts
 

@@ -15,6 +15,7 @@ from harness.execution.tasks import Task
 from harness.perturbations.base import Perturbation
 from harness.perturbations.table import PERTURBATIONS
 from harness.scenarios.base import Scenario
+from harness.scenarios.selection import find_scenarios
 from harness.scenarios.world.scenarios import WORLD_SCENARIOS
 from harness.types import Answer, Completion, Instance, Prompt, Reference, Request
 
@@ -163,6 +164,15 @@ def test_too_few_examples_are_told(there_are: int, note: bool, scenario_of: Scen
     (task,) = tasks_of(scenario_of(FOUR, "multiple_choice_separate_original", train=train, shots=3))
     said = [f"quiz: asked after {there_are} examples instead of 3, because there are no more."]
     assert gathered(task).notes == (said if note else [])
+
+
+def test_slices_are_told(scenario_of: Scenarios, tasks_of: Tasks) -> None:
+    instances = [Instance(f"quiz-{kind}", "?", CHOICES, kind=kind) for kind in ("easy", "hard", "odd")]
+    scenario = scenario_of(instances, "multiple_choice_separate_original")
+    (sliced,) = find_scenarios(["quiz:easy+odd"], {"quiz": scenario})
+    (task,) = tasks_of(sliced)
+    assert [instance.kind for instance in task.instances] == ["easy", "odd"]
+    assert gathered(task).notes == ["quiz: only its slices easy, odd were asked."]
 
 
 def test_a_table_of_examples_that_could_not_be_had_is_named(scenario_of: Scenarios, tasks_of: Tasks) -> None:

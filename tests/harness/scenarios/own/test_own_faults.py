@@ -49,6 +49,7 @@ def row(**changes: Any) -> dict[str, Any]:
         ({"data": ""}, "quiz.yaml: key 'data': it is empty; write a file, or {hub: OWNER/NAME}."),
         ({"input": None}, "quiz.yaml: key 'input' is missing; name the column that holds the question, or write a template."),
         ({"input": "3"}, "quiz.yaml: key 'input' is 3: input should be a valid string."),
+        ({"input": "{{ question }}"}, "quiz.yaml, line 2, is not YAML as a scenario needs it: found unhashable key; a template needs quotes around it."),
         ({"input": "qestion"}, "quiz.yaml, key 'input', line 1 of quiz.jsonl: there is no column 'qestion'; did you mean 'question'."),
         ({"input": '"{{ qestion }}"'}, "quiz.yaml, key 'input', line 1 of quiz.jsonl: there is no column 'qestion'; did you mean 'question'."),
         ({"input": '"{{ zzz }}"'}, "quiz.yaml, key 'input', line 1 of quiz.jsonl: there is no column 'zzz'; there are 'question', 'choices', 'answer', 'subject'."),
@@ -125,6 +126,9 @@ def test_no_yaml_file(tmp_path: Path) -> None:
         ([row(question={"text": "?"})], "quiz.yaml, key 'input', line 1 of quiz.jsonl: it holds dict "),
         ([row(choices=[])], "quiz.yaml, key 'choices', line 1 of quiz.jsonl: a question needs at least two choices, and it has none."),
         ([row(choices=["four"])], "quiz.yaml, key 'choices', line 1 of quiz.jsonl: a question needs at least two choices, and it has 1."),
+        ([row(choices=["four", " "])], "quiz.yaml, key 'choices', line 1 of quiz.jsonl: one of the choices 'four', ' ' is empty."),
+        ([row(choices=["four", "four "])], "quiz.yaml, key 'choices', line 1 of quiz.jsonl: two of the choices 'four', 'four ' are the same"),
+        ([row(question="x\ud800")], "quiz.yaml, key 'input', line 1 of quiz.jsonl: it holds half of a character ('\\ud800'); write the whole character."),
         ([row(choices=["four", None])], "quiz.yaml, key 'choices', line 1 of quiz.jsonl: it holds NoneType 'None' where a text is needed"),
         ([row(), row(answer="C")], "quiz.yaml, key 'answer', line 2 of quiz.jsonl: 'C' names none of the choices 'three', 'four'."),
         ([row(answer=2)], "quiz.yaml, key 'answer', line 1 of quiz.jsonl: 2 names none of the choices 'three', 'four'."),
@@ -194,3 +198,8 @@ def test_any_bytes_are_rows_or_one_sentence(data: bytes, quiz: Quiz) -> None:
         with pytest.raises(HarnessError) as caught:
             load_scenario_file(path)
         assert str(caught.value).count("\n") == 0
+
+
+def test_an_empty_id_is_refused(quiz: Quiz) -> None:
+    path = quiz([row(key="a"), row(key=" ")], id="key")
+    assert sentence(path) == "quiz.yaml, key 'id', line 2 of quiz.jsonl: it is empty."
