@@ -34,7 +34,7 @@ class Hub:
         """``say`` gets a line for each download."""
         self._say = say
         self._cache = cache or default_cache()
-        self._unreachable = ""
+        self._unreachable = False
 
     def rows(self, table: Table) -> Iterable[Row]:
         """All rows; the table is downloaded if it is not here.
@@ -86,8 +86,8 @@ class Hub:
                 if not _is_unreachable(error):
                     remedy = REMEDY if known in (None, table.revision) else _follow_again(folder, table)
                     raise MissingTable(f"{table} cannot be downloaded ({_reason(error)})", remedy) from error
-                self._unreachable = _reason(error)
-        raise MissingTable(f"{table} cannot be downloaded, the Hub is out of reach ({self._unreachable})", REMEDY)
+                self._unreachable = True
+        raise MissingTable(f"{table} cannot be downloaded, because the Hub is out of reach", REMEDY)
 
     def _folder(self, table: Table) -> Path:
         # All of them become parts of paths, and a scenario's file may come from anybody.

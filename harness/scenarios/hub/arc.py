@@ -39,7 +39,5 @@ def _scenario(
 
 ARC = (
     _scenario("arc_easy", "ARC-Easy", "school science, easier questions", "none", ("acc", "acc_norm")),
-    _scenario(
-        "arc_challenge", "ARC-Challenge", "school science, harder questions", "character", ("acc_norm", "acc")
-    ),
+    _scenario("arc_challenge", "ARC-Challenge", "school science, harder questions", "character", ("acc_norm", "acc")),
 )

@@ -186,7 +186,9 @@ def test_what_cannot_be_had_names_the_command_that_would_get_it(
 def test_a_hub_out_of_reach_is_tried_once(environment: dict[str, str], ask: Any) -> None:
     found = ask(twice=True, **environment)
     assert found["said"] == ["downloading someone/quiz (easy, test)"]
-    assert found["error"].startswith("quiz: someone/quiz (easy, test) cannot be downloaded, the Hub is out of reach (")
+    assert found["error"].startswith(
+        "quiz: someone/quiz (easy, test) cannot be downloaded, because the Hub is out of reach; "
+    )
     assert found["error"].endswith("once that is mended, `harness scenarios prefetch quiz` gets it.")
 
 
