@@ -28,15 +28,7 @@ class Continuation:
             answers=[answer],
             keeps_end=True,
         )
-        return Request(
-            prompts_after([context.text], [answer], window),
-            max_tokens=0,
-            echo=True,
-            n_examples=context.n_examples,
-            n_dropped=context.n_dropped,
-            n_cut=context.n_cut,
-            shown=context.text,
-        )
+        return context.to_score(prompts_after([context.text], [answer], window))
 
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:
         """The reference with its log-probabilities; ``is_greedy`` is the judgement."""

@@ -7,7 +7,7 @@ from harness.adaptation.reading import written
 from harness.adaptation.window import Window
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec
-from harness.types import Answer, Completion, Instance, Prompt, Request
+from harness.types import Answer, Completion, Instance, Request
 
 NO_GOLD = "n/a"
 """What an example without a correct reference shows, as in HELM."""
@@ -32,14 +32,7 @@ class Generation:
             window,
             max_tokens=spec.max_tokens,
         )
-        return Request(
-            (Prompt(context.text),),
-            max_tokens=spec.max_tokens,
-            stop=spec.stop,
-            n_examples=context.n_examples,
-            n_dropped=context.n_dropped,
-            n_cut=context.n_cut,
-        )
+        return context.to_generate(spec)
 
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:  # noqa: ARG002
         """The text, without the spaces around it."""

@@ -8,7 +8,8 @@ from typing import NamedTuple
 from harness.adaptation.window import SPECIAL, Window, fits
 from harness.errors import DoesNotFit
 from harness.layout import Layout
-from harness.types import Prompt
+from harness.scenarios.base import AdapterSpec
+from harness.types import Prompt, Request
 
 
 class Context(NamedTuple):
@@ -20,6 +21,29 @@ class Context(NamedTuple):
     """Examples that did not fit."""
     n_cut: int
     """Tokens of the input that did not fit."""
+
+    def to_generate(self, spec: AdapterSpec) -> Request:
+        """The request that has the model go on."""
+        return Request(
+            (Prompt(self.text),),
+            max_tokens=spec.max_tokens,
+            stop=spec.stop,
+            n_examples=self.n_examples,
+            n_dropped=self.n_dropped,
+            n_cut=self.n_cut,
+        )
+
+    def to_score(self, prompts: tuple[Prompt, ...]) -> Request:
+        """The request that has these prompts' continuations scored; for people it is the context that they share."""
+        return Request(
+            prompts,
+            max_tokens=0,
+            echo=True,
+            n_examples=self.n_examples,
+            n_dropped=self.n_dropped,
+            n_cut=self.n_cut,
+            shown=self.text,
+        )
 
 
 def build_context(

@@ -11,7 +11,7 @@ from harness.adaptation.window import Window
 from harness.errors import UserError
 from harness.layout import LETTERS, Layout
 from harness.scenarios.base import AdapterSpec
-from harness.types import Answer, Completion, Instance, Prompt, Request
+from harness.types import Answer, Completion, Instance, Request
 
 
 class MultipleChoiceJoint:
@@ -40,15 +40,8 @@ class MultipleChoiceJoint:
             window,
             max_tokens=spec.max_tokens,
         )
-        return Request(
-            (Prompt(context.text),),
-            max_tokens=spec.max_tokens,
-            stop=spec.stop,
-            n_examples=context.n_examples,
-            n_dropped=context.n_dropped,
-            n_cut=context.n_cut,
-            labels=tuple(layout.label(index) for index in range(len(instance.references))),
-        )
+        labels = tuple(layout.label(index) for index in range(len(instance.references)))
+        return replace(context.to_generate(spec), labels=labels)
 
     def shown(self, layout: Layout, example: Instance) -> str:
         """The answer of an example: the letter of its first correct choice."""

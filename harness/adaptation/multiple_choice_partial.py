@@ -40,15 +40,8 @@ class MultipleChoiceSeparatePartial(MultipleChoiceSeparateOriginal):
             answers=[f"{choice}{rest}" for choice in choices],
             keeps_end=True,
         )
-        return Request(
-            prompts_after([f"{context.text}{choice}" for choice in choices], [rest] * len(choices), window),
-            max_tokens=0,
-            echo=True,
-            n_examples=context.n_examples,
-            n_dropped=context.n_dropped,
-            n_cut=context.n_cut,
-            shown=context.text,
-        )
+        filled = [f"{context.text}{choice}" for choice in choices]
+        return context.to_score(prompts_after(filled, [rest] * len(choices), window))
 
     def scores(self, logprobs: Sequence[Sequence[float]], lengths: Sequence[int]) -> list[float]:  # noqa: ARG002
         """The sums: the same words have as many tokens, but for one at the border with a choice."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 from harness.adaptation.generation import output
 from harness.adaptation.in_context import answer_space, build_context, prompts_after
@@ -36,16 +37,8 @@ class MultipleChoiceSeparateOriginal:
         )
         others = self.other_contexts(len(answers))
         contexts = [context.text] * len(answers) + others
-        return Request(
-            prompts_after(contexts, answers * (len(contexts) // len(answers)), window),
-            max_tokens=0,
-            echo=True,
-            n_examples=context.n_examples,
-            n_dropped=context.n_dropped,
-            n_cut=context.n_cut,
-            normalization=spec.normalization,
-            shown=context.text,
-        )
+        prompts = prompts_after(contexts, answers * (len(contexts) // len(answers)), window)
+        return replace(context.to_score(prompts), normalization=spec.normalization)
 
     def other_contexts(self, n_choices: int) -> list[str]:  # noqa: ARG002
         """After what else each choice is scored, choice by choice."""
