@@ -92,7 +92,8 @@ def test_batches_are_full_and_keep_the_order(texts: list[list[int]]) -> None:
 def test_neighbours_do_not_matter(context: PooledContext, texts: list[list[int]]) -> None:
     together = np.concatenate([context.embed(batch) for batch in batches(texts, CONTEXT)])
     alone = np.concatenate([context.embed([text]) for text in texts])
-    assert np.abs(together - alone).max() < 1e-3
+    # Keys and values are rounded to F16, to 11 bits; other neighbours are other sums before the rounding.
+    assert np.abs(together - alone).max() < 2**-10 * np.abs(alone).max()
 
 
 def test_nothing_is_made_before_it_is_needed(make: Callable[..., Embedder]) -> None:
