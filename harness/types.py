@@ -73,6 +73,8 @@ class Request:
     echo: bool = False
     """Whether the prompts' continuations are to be scored, instead of having the model go on."""
     stop: tuple[str, ...] = ()
+    top_k: int = 0
+    """How many of the likeliest tokens are wanted at each position, beside the one that stands there."""
     n_examples: int = 0
     """Solved examples that stand before the question."""
     n_dropped: int = 0

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 
 from harness.adaptation.generation import output
 from harness.adaptation.in_context import answer_space, build_context, prompts_after
@@ -28,7 +29,7 @@ class Continuation:
             answers=[answer],
             keeps_end=True,
         )
-        return context.to_score(prompts_after([context.text], [answer], window))
+        return replace(context.to_score(prompts_after([context.text], [answer], window)), top_k=1)
 
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:
         """The reference with its log-probabilities; ``is_greedy`` is the judgement."""

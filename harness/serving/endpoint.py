@@ -137,7 +137,7 @@ class Endpoint:
                 prompt=[prompt.whole for prompt in request.prompts],  # type: ignore[arg-type] # text and ids never mix
                 max_tokens=request.max_tokens,
                 temperature=0,
-                logprobs=1,
+                logprobs=request.top_k,
                 echo=request.echo,
                 stop=list(request.stop) or None,
                 extra_body=self._start(request),

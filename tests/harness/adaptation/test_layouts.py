@@ -167,7 +167,7 @@ def test_partial_puts_each_choice_into_the_blank(ask: Ask, asked: Asked) -> None
 def test_continuation_scores_the_one_answer(ask: Ask, asked: Asked) -> None:
     layout = Layout(input_prefix="", input_suffix="", output_prefix=" ", output_suffix="")
     request = ask("continuation", after=[], of=asked("He went to", "*sea"), layout=layout)
-    assert request == Request((Prompt("He went to", " sea"),), max_tokens=0, echo=True, shown="He went to")
+    assert request == Request((Prompt("He went to", " sea"),), max_tokens=0, echo=True, top_k=1, shown="He went to")
 
 
 def test_ranking_binary_asks_of_each_passage(ask: Ask) -> None:
