@@ -23,7 +23,9 @@ def print_table(console: Console, degradation: pd.DataFrame, candidates: Sequenc
         for heading in HEADINGS[:-1]:  # p-values are in the files; the intervals say more, in less room
             # Where it gets tight, the name of a scenario goes on in the next line; no figure is ever cut.
             name = heading == "scenario"
-            table.add_column(heading, justify="left" if name or not heading else "right", no_wrap=not name)
+            table.add_column(
+                heading, justify="left" if name or not heading else "right", no_wrap=not name, overflow="fold"
+            )
         for row in rows_of(degradation, candidate.label):
             style = {"↓": "red", "↑": "green"}.get(row.arrow)
             table.add_row(*row[:-1], style=style)

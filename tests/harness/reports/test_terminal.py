@@ -114,3 +114,12 @@ def test_worse_is_red_and_better_is_green(
     assert coloured
     assert any(task in line for line in coloured)
     assert not any(task in line for line in written.getvalue().splitlines() if f"\x1b[{63 - int(colour)}m" in line)
+
+
+def test_a_name_longer_than_its_column_is_shown_whole(degradation: pd.DataFrame, candidates: list[Candidate]) -> None:
+    name = "a_scenario_whose_name_alone_is_longer_than_forty_letters"
+    text = shown(degradation.replace({"scenario": {"world_facts": name}}), candidates, [])
+    assert "…" not in text
+    words = [line.split(" ")[0] for line in text.splitlines()]
+    begin = next(i for i, word in enumerate(words) if word.startswith("a_scenario"))
+    assert "".join(words[begin : begin + 3]).startswith(name)
