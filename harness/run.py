@@ -19,7 +19,7 @@ from harness.degradation.table import degradation_table, in_order
 from harness.degradation.worst import worst_cases
 from harness.display import Display
 from harness.execution.concurrency import Concurrency
-from harness.execution.gather import Tables, frame, gather, guess_rates
+from harness.execution.gather import frame, gather, guess_rates
 from harness.execution.known import known_scenarios, own_scenarios
 from harness.execution.plan import plan
 from harness.execution.runner import Asked, run_task
@@ -40,8 +40,6 @@ class RunResult:
     """What a run found; all of it is on disk too."""
 
     candidates: list[Candidate]
-    instances: pd.DataFrame
-    scores: pd.DataFrame
     degradation: pd.DataFrame
     notes: list[str]
     left_out: list[str]
@@ -75,13 +73,13 @@ def run(spec: RunSpec, display: Display) -> RunResult:
             asked = [_ask_all(candidate, tasks, spec.concurrency, room, folder, display) for candidate in candidates]
         tables = gather(tasks, asked)
         reference = candidates[0].label
-        degradation = _compare(tables, tasks, reference, spec.asking.seed)
-        instances = frame(tables.instances)
+        instances, scores = frame(tables.instances), frame(tables.scores)
+        degradation = _compare(instances, scores, tasks, reference, spec.asking.seed)
         notes = [*left_out, *notes, *tables.notes, *tasks_at_chance(instances, reference, guess_rates(tasks))]
         report = markdown_report(degradation, candidates, notes, spec.command())
         record = run_record(spec, candidates, planned, notes, started)
         write_run(folder, tables.instances, tables.scores, degradation, record, report)
-    return RunResult(candidates, instances, frame(tables.scores), degradation, notes, left_out)
+    return RunResult(candidates, degradation, notes, left_out)
 
 
 def _chosen(spec: RunSpec, store: Store) -> list[Scenario]:
@@ -94,12 +92,13 @@ def _chosen(spec: RunSpec, store: Store) -> list[Scenario]:
     return find_scenarios([*selectors, *spec.scenarios, *not_named], known | own)
 
 
-def _compare(tables: Tables, tasks: list[Task], reference: str, seed: int) -> pd.DataFrame:
+def _compare(
+    instances: pd.DataFrame, scores: pd.DataFrame, tasks: list[Task], reference: str, seed: int
+) -> pd.DataFrame:
     """What every metric says of every model against the reference."""
     judges = {(task.scenario.name, task.adapter_name): task.set_metrics for task in tasks}
-    scores = frame(tables.scores)
     single = degradation_table(pd.concat([scores, worst_cases(scores)]), reference, seed=seed)
-    together = set_table(frame(tables.instances), judges, reference, seed=seed)
+    together = set_table(instances, judges, reference, seed=seed)
     return in_order(single, together)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from typing import Protocol
 
 
@@ -29,6 +30,27 @@ class Window(Protocol):
     def tokenize_chat(self, message: str) -> list[int]:
         """A user's message in the model's chat template, up to where the assistant is to speak."""
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class ByteWindow:
+    """A model whose tokens are bytes: to see a prompt, or to test how it is shortened, without a server."""
+
+    context: int = 1_000_000_000
+    """Room for everything, unless it is told otherwise."""
+    bos: tuple[int, ...] = ()
+
+    def tokenize(self, text: str) -> list[int]:
+        """Its bytes."""
+        return list(text.encode())
+
+    def detokenize(self, tokens: list[int]) -> str:
+        """The text of bytes; a character that was cut in two is U+FFFD."""
+        return bytes(tokens).decode(errors="replace")
+
+    def tokenize_chat(self, message: str) -> list[int]:
+        """The message between two marks."""
+        return self.tokenize(f"<user>{message}</user>")
 
 
 SPECIAL = 2

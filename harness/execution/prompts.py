@@ -4,26 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from harness.adaptation.window import Window
+from harness.adaptation.window import ByteWindow
 from harness.data.table import Store
 from harness.execution.tasks import Asking, plan_tasks
 from harness.scenarios.base import Scenario
-
-
-class _Bytes:
-    """A model with room for everything, whose tokens are bytes: no server is needed to see a prompt."""
-
-    context = 1_000_000_000
-    bos: tuple[int, ...] = ()
-
-    def tokenize(self, text: str) -> list[int]:
-        return list(text.encode())
-
-    def detokenize(self, tokens: list[int]) -> str:
-        return bytes(tokens).decode(errors="replace")
-
-    def tokenize_chat(self, message: str) -> list[int]:
-        return self.tokenize(message)
 
 
 def shown_prompts(scenario: Scenario, store: Store) -> Iterator[str]:
@@ -32,7 +16,7 @@ def shown_prompts(scenario: Scenario, store: Store) -> Iterator[str]:
     Raises:
         MissingTable: the scenario's data cannot be had.
     """
-    window: Window = _Bytes()
+    window = ByteWindow()
     for task in plan_tasks(scenario, store, Asking(max_instances=1, seed=0)):
         (instance,) = task.instances
         request = task.request(instance, window)

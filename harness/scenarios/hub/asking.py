@@ -5,7 +5,9 @@ from __future__ import annotations
 from harness.layout import QUESTION, Layout
 from harness.scenarios.base import AdapterSpec
 
-JOINT_METRICS = ("exact_match", "ece_10_bin", "ece_1_bin", "selective_acc@10", "selective_cov_acc_area", "brier")
+CALIBRATION_METRICS = ("ece_10_bin", "ece_1_bin", "selective_acc@10", "selective_cov_acc_area", "brier")
+"""HELM's, and Brier's: whether a model is right as often as it is sure."""
+JOINT_METRICS = ("exact_match", *CALIBRATION_METRICS)
 """HELM's accuracy and calibration of answers that are generated."""
 QUASI_JOINT_METRICS = ("quasi_exact_match", *JOINT_METRICS)
 """Where HELM's main metric is the quasi-exact match; of a letter it says the same."""

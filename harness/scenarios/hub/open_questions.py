@@ -6,6 +6,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.scenarios.base import Data
+from harness.scenarios.hub.asking import CALIBRATION_METRICS
 from harness.scenarios.hub.rows import Unusable
 from harness.types import Instance, Reference
 
@@ -14,7 +15,7 @@ EXAMPLE_EVERY = 10
 
 MATCHES = ("quasi_exact_match", "exact_match", "prefix_exact_match", "quasi_prefix_exact_match")
 """For short answers: HELM's ``get_exact_match_metric_specs``."""
-LABELS = (*MATCHES, "ece_10_bin", "ece_1_bin", "selective_acc@10", "selective_cov_acc_area", "brier")
+LABELS = (*MATCHES, *CALIBRATION_METRICS)
 """For answers that are labels: whether the model is right as often as it is sure, too."""
 OVERLAP = ("f1_score", "exact_match", "quasi_exact_match")
 """For answers of some words: HELM's ``get_f1_metric_specs``."""

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import pytest
 
+from harness.adaptation.window import ByteWindow
 from harness.types import Completion, Prompt
 
 BOS = 256
@@ -12,17 +13,11 @@ TEMPLATE = 300, 301, 302
 
 
 @dataclass(frozen=True, slots=True)
-class ByteWindow:
-    """A model whose tokens are bytes. The template puts one token before a message and two after it."""
+class TemplateWindow(ByteWindow):
+    """A model of bytes with a BOS. The template puts one token before a message and two after it."""
 
     context: int = 10_000
     bos: tuple[int, ...] = (BOS,)
-
-    def tokenize(self, text: str) -> list[int]:
-        return list(text.encode())
-
-    def detokenize(self, tokens: list[int]) -> str:
-        return bytes(tokens).decode(errors="replace")
 
     def tokenize_chat(self, message: str) -> list[int]:
         return [TEMPLATE[0], *self.tokenize(message), *TEMPLATE[1:]]
@@ -35,9 +30,9 @@ class ByteWindow:
 
 
 @pytest.fixture(scope="session")
-def window_of() -> Callable[..., ByteWindow]:
+def window_of() -> Callable[..., TemplateWindow]:
     """A model of bytes with a context of so many tokens."""
-    return ByteWindow
+    return TemplateWindow
 
 
 @pytest.fixture(scope="session")

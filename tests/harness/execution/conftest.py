@@ -7,35 +7,17 @@ from typing import Any
 
 import pytest
 
-from harness.adaptation.window import Window
+from harness.adaptation.window import ByteWindow, Window
 from harness.data.store import open_store
 from harness.execution.tasks import Asking, Task, plan_tasks
 from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.types import Instance
 
 
-class SmallWindow:
-    """A model whose tokens are bytes."""
-
-    bos: tuple[int, ...] = ()
-
-    def __init__(self, context: int) -> None:
-        self.context = context
-
-    def tokenize(self, text: str) -> list[int]:
-        return list(text.encode())
-
-    def detokenize(self, tokens: list[int]) -> str:
-        return bytes(tokens).decode(errors="replace")
-
-    def tokenize_chat(self, message: str) -> list[int]:
-        return self.tokenize(f"<user>{message}</user>")
-
-
 @pytest.fixture(scope="session")
 def window_of() -> Callable[[int], Window]:
     """A model with a context of so many bytes."""
-    return SmallWindow
+    return ByteWindow
 
 
 @pytest.fixture(scope="session")

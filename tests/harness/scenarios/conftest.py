@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from harness.adaptation.window import ByteWindow
 from harness.data.table import Row, Store, Table
 
 INVENTED = Path(__file__).parent / "invented"
@@ -41,22 +42,6 @@ class InventedStore:
 
 def _name(table: Table) -> str:
     return f"{table.dataset}/{table.config}/{table.split}"
-
-
-class ByteWindow:
-    """A model whose tokens are bytes, and which has room for everything."""
-
-    context = 1_000_000
-    bos: tuple[int, ...] = ()
-
-    def tokenize(self, text: str) -> list[int]:
-        return list(text.encode())
-
-    def detokenize(self, tokens: list[int]) -> str:
-        return bytes(tokens).decode(errors="replace")
-
-    def tokenize_chat(self, message: str) -> list[int]:
-        return self.tokenize(f"<user>{message}</user>")
 
 
 @pytest.fixture(scope="session")
