@@ -25,6 +25,7 @@ from harness.execution.tasks import Asking
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.candidates import find_base
 from harness.models.config import config_names, load_config
+from harness.options import read_margin
 from harness.perturbations.table import find_perturbations
 from harness.reports.terminal import print_table
 from harness.run import run as run_job
@@ -103,6 +104,9 @@ def run(
         str,
         typer.Option(help="Ask changed questions too: names or groups, by commas.", envvar="HARNESS_PERTURBATIONS"),
     ] = "",
+    margin: Annotated[
+        str, typer.Option(help="The loss that counts as none, in percentage points.", envvar="HARNESS_MARGIN")
+    ] = "1pp",
     dataset_dir: DatasetDir = None,
     out: Annotated[
         Path | None,
@@ -139,6 +143,7 @@ def run(
             chat=chat,
             perturbations=tuple(find_perturbations(list(_names(perturbations)))),
         ),
+        margin=read_margin(margin),
         dataset_dir=dataset_dir,
         concurrency=concurrency,
         out=out or Path("results") / datetime.datetime.now().strftime("%Y%m%d-%H%M%S"),
@@ -146,14 +151,14 @@ def run(
     )
     result = run_job(spec, make_display(_console(stderr=True)))
     if as_json:
-        sys.stdout.write(result.degradation.to_json(orient="records", indent=2, double_precision=15) + "\n")
+        sys.stdout.write(result.findings.degradation.to_json(orient="records", indent=2, double_precision=15) + "\n")
         for note in (*result.notes, f"Everything else is in {spec.out}"):
             print(note, file=sys.stderr)
     else:
         console = _console()
-        print_table(console, result.degradation, result.candidates, result.notes)
+        print_table(console, result)
         console.print(f"Everything else is in {spec.out}", soft_wrap=True)
-    if result.left_out:
+    if result.record["left_out"]:
         raise typer.Exit(EXIT_INCOMPLETE)
 
 

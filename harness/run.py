@@ -5,28 +5,24 @@ from __future__ import annotations
 import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
 
+from harness.analysis import analyse
 from harness.child_process import usable_cores
 from harness.data.store import open_store
 from harness.data.table import Store
-from harness.degradation.chance import tasks_at_chance
-from harness.degradation.sets import set_table
-from harness.degradation.table import degradation_table, in_order
-from harness.degradation.worst import worst_cases
 from harness.display import Display
 from harness.execution.concurrency import Concurrency
-from harness.execution.gather import frame, gather, guess_rates
+from harness.execution.gather import frame, gather
 from harness.execution.known import known_scenarios, own_scenarios
 from harness.execution.plan import plan
 from harness.execution.runner import Asked, run_task
 from harness.execution.tasks import Task
 from harness.models.candidates import Candidate, prepare
 from harness.reports.files import run_folder, write_run
-from harness.reports.markdown import markdown_report
+from harness.results import Measured, Run
 from harness.run_spec import RunSpec, run_record
 from harness.scenarios.base import Scenario
 from harness.scenarios.selection import find_scenarios
@@ -35,19 +31,8 @@ from harness.serving.endpoint import Endpoint
 from harness.serving.process import ServerProcess
 
 
-@dataclass(frozen=True, slots=True)
-class RunResult:
-    """What a run found; all of it is on disk too."""
-
-    candidates: list[Candidate]
-    degradation: pd.DataFrame
-    notes: list[str]
-    left_out: list[str]
-    """Sentences on scenarios that were not asked, because their data cannot be had; the notes have them too."""
-
-
-def run(spec: RunSpec, display: Display) -> RunResult:
-    """Do the whole job.
+def run(spec: RunSpec, display: Display) -> Run:
+    """Do the whole job; what is returned is on disk too.
 
     Raises:
         UserError: something in the specification is wrong, or a model cannot be served; nothing was asked or written.
@@ -56,8 +41,8 @@ def run(spec: RunSpec, display: Display) -> RunResult:
     started = datetime.datetime.now(datetime.UTC)
     store = open_store(spec.dataset_dir, display.say)
     planned = plan(_chosen(spec, store), store, spec.asking)
-    tasks, left_out = planned.tasks, planned.left_out
-    for line in left_out:
+    tasks = planned.tasks
+    for line in planned.left_out:
         display.say(line)
     with run_folder(spec.out) as folder:
         candidates, notes = prepare(
@@ -72,14 +57,11 @@ def run(spec: RunSpec, display: Display) -> RunResult:
         with display.running(len(candidates) * sum(len(task.instances) for task in tasks)):
             asked = [_ask_all(candidate, tasks, spec.concurrency, room, folder, display) for candidate in candidates]
         tables = gather(tasks, asked)
-        reference = candidates[0].label
-        instances, scores = frame(tables.instances), frame(tables.scores)
-        degradation = _compare(instances, scores, tasks, reference, spec.asking.seed)
-        notes = [*left_out, *notes, *tables.notes, *tasks_at_chance(instances, reference, guess_rates(tasks))]
-        report = markdown_report(degradation, candidates, notes, spec.command())
-        record = run_record(spec, candidates, planned, notes, started)
-        write_run(folder, tables.instances, tables.scores, degradation, record, report)
-    return RunResult(candidates, degradation, notes, left_out)
+        measured = Measured(frame(tables.instances), frame(tables.scores), pd.DataFrame(), pd.DataFrame())
+        record = run_record(spec, candidates, planned, [*notes, *tables.notes], started)
+        found = Run(record, measured, analyse(record, measured))
+        write_run(folder, found)
+    return found
 
 
 def _chosen(spec: RunSpec, store: Store) -> list[Scenario]:
@@ -90,16 +72,6 @@ def _chosen(spec: RunSpec, store: Store) -> list[Scenario]:
     named = {selector.partition(":")[0] for selector in spec.scenarios}
     not_named = [name for name in own if name not in named]  # a slice of one's own may be, and is not all of it
     return find_scenarios([*selectors, *spec.scenarios, *not_named], known | own)
-
-
-def _compare(
-    instances: pd.DataFrame, scores: pd.DataFrame, tasks: list[Task], reference: str, seed: int
-) -> pd.DataFrame:
-    """What every metric says of every model against the reference."""
-    judges = {(task.scenario.name, task.adapter_name): task.set_metrics for task in tasks}
-    single = degradation_table(pd.concat([scores, worst_cases(scores)]), reference, seed=seed)
-    together = set_table(instances, judges, reference, seed=seed)
-    return in_order(single, together)
 
 
 @contextmanager

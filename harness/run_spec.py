@@ -35,6 +35,8 @@ class RunSpec:
     scenario_files: tuple[Path, ...]
     """YAML files of the user's own scenarios, all of which are asked."""
     asking: Asking
+    margin: float
+    """The loss that counts as none, as a share: 0.01 is one percentage point."""
     dataset_dir: Path | None
     concurrency: int
     out: Path
@@ -48,7 +50,7 @@ class RunSpec:
         words += ["--suite", ",".join(self.suites)] if self.suites else []
         words += ["--scenarios", ",".join(self.scenarios)] if self.scenarios else []
         words += [word for path in self.scenario_files for word in ("--scenario-file", str(path))]
-        words += ["--seed", str(self.asking.seed)]
+        words += ["--seed", str(self.asking.seed), "--margin", f"{100 * self.margin:g}pp"]
         words += ["--max-instances", str(self.asking.max_instances or 0), "--concurrency", str(self.concurrency)]
         words += ["--trials", str(self.asking.trials)] if self.asking.trials > 1 else []
         words += ["--chat"] if self.asking.chat else []
@@ -67,6 +69,9 @@ def run_record(
         "command": spec.command(),
         "spec": _plain(spec),
         "seed": spec.asking.seed,
+        "reference": candidates[0].label,
+        "null": None,
+        "margin": spec.margin,
         "started": started.isoformat(timespec="seconds"),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),
         "versions": {"python": platform.python_version()}
@@ -81,11 +86,13 @@ def run_record(
                 "adapter": task.adapter_name,
                 "trial": task.trial,
                 "metrics": list(task.scenario.metrics),
+                "guess_rate": task.scenario.guess_rate,
                 "instances": len(task.instances),
                 "examples": {kind: [example.id for example in chosen] for kind, chosen in task.examples.items()},
             }
             for task in plan.tasks
         ],
+        "left_out": plan.left_out,
         "notes": notes,
     }
 

@@ -42,7 +42,7 @@ def gather(tasks: Sequence[Task], asked: Sequence[Sequence[Asked]]) -> Tables:
         answers += [record.answer for record in kept]
         scores += [score for record in kept for score in record.scores]
         notes += _notes(task, len(out), [record.answer for record in kept])
-    if not answers:
+    if tasks and not answers:
         raise RunError("No question of these scenarios fits the context of every model; choose others.")
     return Tables(
         pa.Table.from_pylist(answers, SCHEMA),
@@ -100,8 +100,3 @@ def _notes(task: Task, n_out: int, answers: list[dict[str, Any]]) -> list[str]:
     if tied:
         found.append(f"{tied} of {len(answers)} answers are ties between choices and earn a share of the credit")
     return [f"{task.label}: {'; '.join(found)}."] if found else []
-
-
-def guess_rates(tasks: Sequence[Task]) -> dict[str, float]:
-    """By scenario: the share of right answers that guessing gives."""
-    return {task.scenario.name: task.scenario.guess_rate for task in tasks}

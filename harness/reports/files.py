@@ -8,13 +8,15 @@ import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.errors import RunError, UserError
+from harness.execution.records import SCHEMA, SCORE_SCHEMA
+from harness.reports.markdown import markdown_report
+from harness.results import Run
 
 
 @contextmanager
@@ -59,18 +61,21 @@ def _remove_empty(folders: list[Path]) -> None:
             folder.rmdir()
 
 
-def write_run(
-    folder: Path,
-    instances: pa.Table,
-    scores: pa.Table,
-    degradation: pd.DataFrame,
-    run: dict[str, Any],
-    report: str,
-) -> None:
-    """``instances.parquet``, ``scores.parquet``, ``degradation.parquet`` and ``.csv``, ``run.json``, ``report.md``."""
-    pq.write_table(instances, folder / "instances.parquet")
-    pq.write_table(scores, folder / "scores.parquet")
-    degradation.to_parquet(folder / "degradation.parquet", index=False)
-    degradation.to_csv(folder / "degradation.csv", index=False)
-    (folder / "run.json").write_text(json.dumps(run, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / "report.md").write_text(report, encoding="utf-8")
+def write_run(folder: Path, run: Run) -> None:
+    """``run.json``, the frames as Parquet and those of what was found as CSV too, ``report.md``.
+
+    The record gets ``remarks``: the notes among what was found.
+    """
+    for name, schema in (("instances", SCHEMA), ("scores", SCORE_SCHEMA)):
+        pq.write_table(
+            pa.Table.from_pandas(getattr(run.measured, name), schema, preserve_index=False), folder / f"{name}.parquet"
+        )
+    run.measured.tokens.to_parquet(folder / "tokens.parquet", index=False)
+    run.measured.efficiency.to_parquet(folder / "efficiency.parquet", index=False)
+    for name in ("degradation", "slices"):
+        found: pd.DataFrame = getattr(run.findings, name)
+        found.to_parquet(folder / f"{name}.parquet", index=False)
+        found.to_csv(folder / f"{name}.csv", index=False)
+    record = run.record | {"remarks": run.findings.notes}
+    (folder / "run.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    (folder / "report.md").write_text(markdown_report(run), encoding="utf-8")

@@ -4,38 +4,29 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 
-import pandas as pd
-
-from harness.models.candidates import Candidate
 from harness.reports import numbers
 from harness.reports.rows import HEADINGS, LEGEND, rows_of
+from harness.results import Run
 
 
-def markdown_report(degradation: pd.DataFrame, candidates: Sequence[Candidate], notes: list[str], command: str) -> str:
+def markdown_report(run: Run) -> str:
     """The whole page."""
-    reference, *others = candidates
     lines = [
         "# What quantization cost",
         "",
         *_table(
             ("model", "file", "size", "bits per weight", "sha256"),
             (
-                (
-                    c.label,
-                    c.facts.path.name,
-                    numbers.size(c.facts.bytes),
-                    f"{c.facts.bits_per_weight:.2f}",
-                    c.facts.sha256[:12],
-                )
-                for c in candidates
+                (m["label"], m["file"], numbers.size(m["bytes"]), f"{m['bits_per_weight']:.2f}", m["sha256"][:12])
+                for m in run.models
             ),
         ),
     ]
-    for candidate in others:
-        lines += ["", f"## {candidate.label} against {reference.label}", ""]
-        lines += _table(HEADINGS, rows_of(degradation, candidate.label))
-    lines += ["", LEGEND, "", *(f"- {note}" for note in notes)]
-    lines += ["", "Run it again with:", "", f"    {command}", ""]
+    for model in run.models[1:]:
+        lines += ["", f"## {model['label']} against {run.reference}", ""]
+        lines += _table(HEADINGS, rows_of(run.findings.degradation, model["label"]))
+    lines += ["", LEGEND, "", *(f"- {note}" for note in run.notes)]
+    lines += ["", "Run it again with:", "", f"    {run.record['command']}", ""]
     return "\n".join(lines)
 
 

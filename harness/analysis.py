@@ -1,0 +1,40 @@
+"""From what was measured to what follows: pure, so that a run on disk can be recomputed and compared."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from harness.degradation.chance import tasks_at_chance
+from harness.degradation.sets import set_table
+from harness.degradation.table import degradation_table, in_order
+from harness.degradation.worst import worst_cases
+from harness.metrics.table import SET_METRICS
+from harness.results import Findings, Measured
+
+
+def analyse(record: dict[str, Any], measured: Measured) -> Findings:
+    """Compare every model of a run with its reference.
+
+    Args:
+        record: ``run.json``, or what will be it; its seed, reference, null run, margin and tasks are read.
+        measured: what was answered.
+
+    Raises:
+        RunError: an instance was not asked of every model; it is named.
+    """
+    reference, seed = str(record["reference"]), int(record["seed"])
+    instances, scores = measured.instances, measured.scores
+    judges = {
+        (task["scenario"], task["adapter"]): [SET_METRICS[name] for name in task["metrics"] if name in SET_METRICS]
+        for task in record["tasks"]
+    }
+    guess_rates = {task["scenario"]: float(task["guess_rate"]) for task in record["tasks"]}
+    single = degradation_table(pd.concat([scores, worst_cases(scores)]), reference, seed=seed)
+    together = set_table(instances, judges, reference, seed=seed)
+    return Findings(
+        degradation=in_order(single, together),
+        slices=pd.DataFrame(),
+        notes=tasks_at_chance(instances, reference, guess_rates),
+    )

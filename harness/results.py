@@ -1,0 +1,67 @@
+"""A run as its frames: what was measured, and what follows from it. The same in memory and from disk."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+
+class Measured(NamedTuple):
+    """What models answered and how fast; everything else follows from this and the record."""
+
+    instances: pd.DataFrame
+    """A row a model and instance (:data:`harness.execution.records.COLUMNS`)."""
+    scores: pd.DataFrame
+    """A row a model, instance and metric (:data:`harness.execution.records.SCORE_COLUMNS`)."""
+    tokens: pd.DataFrame
+    """A row a model and token at which next-token distributions were compared; none where they were not."""
+    efficiency: pd.DataFrame
+    """A row a model, round and quantity; none where nothing was timed."""
+
+
+class Findings(NamedTuple):
+    """What follows from what was measured."""
+
+    degradation: pd.DataFrame
+    slices: pd.DataFrame
+    notes: list[str]
+    """What a reader must know before trusting the tables."""
+
+
+@dataclass(frozen=True, slots=True)
+class Run:
+    """Everything that a run measured and found, for reports and notebooks."""
+
+    record: dict[str, Any]
+    """``run.json``."""
+    measured: Measured
+    findings: Findings
+
+    @property
+    def models(self) -> list[dict[str, Any]]:
+        """What is known of each model's file, the reference first."""
+        models: list[dict[str, Any]] = self.record["models"]
+        return models
+
+    @property
+    def reference(self) -> str:
+        """Label of what the others are compared with."""
+        return str(self.record["reference"])
+
+    @property
+    def null(self) -> str | None:
+        """Label of the reference's second run, which shows the noise floor; None where there was none."""
+        label: str | None = self.record["null"]
+        return label
+
+    @property
+    def margin(self) -> float:
+        """The loss that counts as none, as a share: 0.01 is one percentage point."""
+        return float(self.record["margin"])
+
+    @property
+    def notes(self) -> list[str]:
+        """Sentences on what was not asked or otherwise than it was meant to be, and on what the tables do not show."""
+        return [*self.record["left_out"], *self.record["notes"], *self.findings.notes]
