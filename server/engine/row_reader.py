@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,7 +14,20 @@ from numpy.typing import NDArray
 from server.engine.batching import Chunk
 from server.engine.sampler import NothingAllowed
 from server.engine.scoring import NotNumbersError, Scorer, Scores
-from server.engine.sequence import Sequence
+from server.engine.sequence import Sequence, SinkFailed
+
+
+class _Scored(NamedTuple):
+    """Rows of one sequence that score its tokens."""
+
+    sequence: Sequence
+    rows: NDArray[np.intp]
+    first: int
+    """Position of the first of these tokens."""
+
+    @property
+    def targets(self) -> NDArray[np.int32]:
+        return self.sequence.tokens[self.first : self.first + len(self.rows)]
 
 
 class RowReader:
@@ -25,7 +40,7 @@ class RowReader:
     def __init__(self, scorer: Scorer, *, overlap: bool) -> None:
         self._scorer = scorer
         self._overlap = ThreadPoolExecutor(1, thread_name_prefix="rows") if overlap else None
-        self._pending: tuple[list[Chunk], Future[Scores]] | None = None
+        self._pending: tuple[list[_Scored], Future[list[Scores | SinkFailed]]] | None = None
 
     def read(self, chunks: list[Chunk], logits: NDArray[np.float32]) -> None:
         """Choose next tokens, and have the rows that score tokens reduced.
@@ -34,33 +49,44 @@ class RowReader:
             NotNumbersError: a row is not numbers.
         """
         row = 0
-        rows: list[NDArray[np.intp]] = []
-        targets: list[NDArray[np.int32]] = []
+        scored: list[_Scored] = []
         for sequence, begin, end, flags in chunks:
             sequence.computed = end
             positions = begin + np.flatnonzero(flags)
             if len(positions) and end == sequence.length and sequence.job.max_tokens > 0:
                 _generate(sequence, logits[row + len(positions) - 1])
-            if sequence.scores is not None and sequence.failure is None:
-                rows.append(np.arange(row, row + len(positions)))
-                targets.append(sequence.tokens[positions + 1])
+            if len(positions) and sequence.scores is not None and sequence.failure is None:
+                scored.append(_Scored(sequence, np.arange(row, row + len(positions)), int(positions[0]) + 1))
             row += len(positions)
             if sequence.job.max_tokens == 0 and end == sequence.length:
                 sequence.finish_reason = "length"
-        if sum(map(len, rows)) > 0:
-            scored = [chunk for chunk in chunks if chunk.sequence.scores is not None and not chunk.sequence.failure]
-            self._reduce(scored, logits, np.concatenate(rows), np.concatenate(targets))
+        if scored:
+            self._score(scored, logits)
 
-    def _reduce(
-        self, chunks: list[Chunk], logits: NDArray[np.float32], rows: NDArray[np.intp], targets: NDArray[np.int32]
-    ) -> None:
-        k = max(chunk.sequence.scores.k for chunk in chunks if chunk.sequence.scores is not None)
+    def _score(self, scored: list[_Scored], logits: NDArray[np.float32]) -> None:
         if self._overlap is None:
-            _distribute(chunks, self._scorer.score(logits, rows, targets, k))
+            _hand_out(scored, self._reduce(scored, logits))
             return
-        copied = logits[rows]  # the next decode overwrites the rows
-        everything = np.arange(len(rows))
-        self._pending = chunks, self._overlap.submit(self._scorer.score, copied, everything, targets, k)
+        copied = logits[np.concatenate([each.rows for each in scored])]  # the next decode overwrites the rows
+        ends = itertools.accumulate(len(each.rows) for each in scored)
+        packed = [
+            each._replace(rows=np.arange(end - len(each.rows), end)) for each, end in zip(scored, ends, strict=True)
+        ]
+        self._pending = packed, self._overlap.submit(self._reduce, packed, copied)
+
+    def _reduce(self, scored: list[_Scored], logits: NDArray[np.float32]) -> list[Scores | SinkFailed]:
+        """One entry each: those for the scorer in one go, others by their sinks."""
+        plain = [each for each in scored if each.sequence.job.sink is None]
+        reduced = iter(self._reduce_plain(plain, logits) if plain else ())
+        return [next(reduced) if each.sequence.job.sink is None else _pour(each, logits) for each in scored]
+
+    def _reduce_plain(self, scored: list[_Scored], logits: NDArray[np.float32]) -> list[Scores]:
+        rows = np.concatenate([each.rows for each in scored])
+        targets = np.concatenate([each.targets for each in scored])
+        k = max(each.sequence.scores.k for each in scored if each.sequence.scores is not None)
+        scores = self._scorer.score(logits, rows, targets, k)
+        ends = itertools.accumulate(len(each.rows) for each in scored)
+        return [scores.part(slice(end - len(each.rows), end)) for each, end in zip(scored, ends, strict=True)]
 
     def collect(self) -> None:
         """Wait for the scores of the batch before the last ``read``, and hand them out.
@@ -69,9 +95,9 @@ class RowReader:
             NotNumbersError: a row is not numbers.
         """
         if self._pending is not None:
-            chunks, scores = self._pending
+            scored, reduced = self._pending
             self._pending = None
-            _distribute(chunks, scores.result())
+            _hand_out(scored, reduced.result())
 
     def discard(self) -> None:
         """Forget what is pending."""
@@ -97,10 +123,23 @@ def _generate(sequence: Sequence, row: NDArray[np.float32]) -> None:
         sequence.failure = str(error)
 
 
-def _distribute(chunks: list[Chunk], scores: Scores) -> None:
-    begin = 0
-    for chunk in chunks:
-        end = begin + int(chunk.flags.sum())
-        assert chunk.sequence.scores is not None
-        chunk.sequence.scores.append(scores.part(slice(begin, end)))
-        begin = end
+def _pour(scored: _Scored, logits: NDArray[np.float32]) -> Scores | SinkFailed:
+    """Give a sequence's sink its rows."""
+    sink = scored.sequence.job.sink
+    assert sink is not None
+    scores = Scores.empty(len(scored.rows), 0)
+    scores.rank[:] = 0  # nobody asks
+    try:
+        scores.logprob[:] = sink.take(logits, scored.rows, scored.first)
+    except SinkFailed as error:
+        return error
+    return scores
+
+
+def _hand_out(scored: list[_Scored], reduced: list[Scores | SinkFailed]) -> None:
+    for each, scores in zip(scored, reduced, strict=True):
+        if isinstance(scores, SinkFailed):
+            each.sequence.failure = str(scores)
+        else:
+            assert each.sequence.scores is not None
+            each.sequence.scores.append(scores)

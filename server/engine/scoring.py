@@ -7,17 +7,16 @@ rows are shared among threads.
 from __future__ import annotations
 
 import math
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
 import numba
 import numpy as np
 from numpy.typing import NDArray
 
+from server.engine.row_threads import RowThreads
+
 BLOCK = 256
 """Logits that share one maximum: the search for the top k skips a block whose maximum is too low."""
-ROWS_WORTH_A_THREAD = 4
-"""Below this, handing rows to another thread takes longer than reducing them."""
 
 
 class NotNumbersError(ValueError):
@@ -57,8 +56,8 @@ class Scorer:
     """Reduces rows in as many threads as it is given."""
 
     def __init__(self, threads: int) -> None:
-        self._threads = threads
-        self._pool = ThreadPoolExecutor(max_workers=max(threads - 1, 1), thread_name_prefix="score")
+        self.threads = RowThreads(threads)
+        """For others who reduce the rows of the same batches."""
 
     def score(self, logits: NDArray[np.float32], rows: NDArray[np.intp], targets: NDArray[np.int32], k: int) -> Scores:
         """Raw log-softmax figures of some ``rows`` of ``logits [any, n_vocab]``, at one target token each.
@@ -66,21 +65,17 @@ class Scorer:
         Raises:
             NotNumbersError: a row holds NaN or no finite value, so the model or its file is broken.
         """
-        n = len(rows)
-        scores = Scores.empty(n, min(k, logits.shape[1]))
-        parts = max(1, min(self._threads, n // ROWS_WORTH_A_THREAD))
-        slices = [slice(n * part // parts, n * (part + 1) // parts) for part in range(parts)]
-        others = [
-            self._pool.submit(_score_into, scores.part(part), logits, rows[part], targets[part]) for part in slices[1:]
-        ]
-        fine = _score_into(scores.part(slices[0]), logits, rows[slices[0]], targets[slices[0]])
-        if not all([fine, *(other.result() for other in others)]):
+        scores = Scores.empty(len(rows), min(k, logits.shape[1]))
+        fine = self.threads.share(
+            len(rows), lambda part: _score_into(scores.part(part), logits, rows[part], targets[part])
+        )
+        if not all(fine):
             raise NotNumbersError
         return scores
 
     def close(self) -> None:
         """End the threads."""
-        self._pool.shutdown()
+        self.threads.close()
 
 
 def _score_into(

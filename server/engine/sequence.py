@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -14,6 +14,32 @@ from server.engine.sampler import Sampler, make_sampler
 from server.engine.sampling import NEUTRAL, Sampling
 from server.engine.score_log import ScoreLog
 from server.engine.text import StopWatch
+
+
+class SinkFailed(Exception):
+    """A sink cannot take rows; the sequence fails with this sentence, without its full stop, and the engine goes on."""
+
+
+class RowSink(Protocol):
+    """What the rows of one job are for, other than their scores alone."""
+
+    def take(self, logits: NDArray[np.float32], rows: NDArray[np.intp], first: int) -> NDArray[np.float64]:
+        """Use some ``rows`` of ``logits [any, n_vocab]``; they are overwritten after the call.
+
+        A sequence that is begun again brings its rows a second time. Never called by two threads at once.
+
+        Args:
+            logits: the batch's.
+            rows: one for each of the next scored tokens.
+            first: position of the first of these tokens in the prompt.
+
+        Returns:
+            The log-probability of each of the tokens, ``[rows]``.
+
+        Raises:
+            SinkFailed: it cannot.
+            NotNumbersError: a row cannot be made into probabilities.
+        """
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,6 +58,8 @@ class Job:
     stops: tuple[str, ...] = ()
     cache: str | None = ""
     """Prompts share what was computed with others of the same name here; None: with none."""
+    sink: RowSink | None = None
+    """Takes every scored row in the scorer's place; with ``cache`` None, lest rows be left out, and ``top_k`` 0."""
 
     @property
     def entries(self) -> int:
