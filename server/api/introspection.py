@@ -24,6 +24,7 @@ async def metrics(served: ServedModel) -> Response:
     """Counters, histograms and gauges in Prometheus' text format, named as vLLM names them."""
     meter = served.engine.meter
     meter.show(await _snapshot(served))
+    meter.show_memory(served.engine.memory())
     return Response(generate_latest(meter.registry), media_type=CONTENT_TYPE_LATEST)
 
 

@@ -11,6 +11,7 @@ import numpy as np
 from server.engine.context import Context
 from server.engine.embedding import Embedder, own_pooling
 from server.engine.llama import LlamaError, Model, uses_gpu
+from server.engine.memory import Memory, gpu_free_bytes, peak_resident_bytes
 from server.engine.meter import Meter
 from server.engine.row_reader import RowReader
 from server.engine.run import Run
@@ -41,6 +42,7 @@ class Engine:
             LlamaError: the model could not be loaded, or its context not be allocated.
         """
         self.settings = settings
+        self._gpu_free_at_first = gpu_free_bytes()
         self.model = Model(settings.model, gpu_layers=settings.gpu_layers)
         _ = self.model.longest_piece  # reads the whole vocabulary, which the first request would wait for otherwise
         self.context_size = settings.ctx_size or min(self.model.n_ctx_train, DEFAULT_CONTEXT)
@@ -121,6 +123,11 @@ class Engine:
     async def snapshot(self) -> Snapshot:
         """Who is in the KV cache, once the current batch is done."""
         return await asyncio.wrap_future(self._scheduler.snapshot())
+
+    def memory(self) -> Memory:
+        """What the process took so far."""
+        free = gpu_free_bytes()
+        return Memory(peak_resident_bytes(), max(0, self._gpu_free_at_first - free), free)
 
     def stop(self) -> None:
         """Stop the thread, failing what has not finished. Results can still be read: the model is there yet."""

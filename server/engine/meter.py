@@ -6,6 +6,7 @@ import time
 
 from prometheus_client import CollectorRegistry, Counter, Gauge, Histogram, disable_created_metrics
 
+from server.engine.memory import Memory
 from server.engine.sequence import Result
 from server.engine.snapshot import Snapshot
 from server.engine.ticket import Ticket
@@ -44,6 +45,9 @@ class Meter:
         self._active = self._gauge("quant:kv_cells_active", "Cells held by sequences being computed.")
         self._kept = self._gauge("quant:kv_cells_kept", "Cells held by the prefix cache alone.")
         self._remembered = self._gauge("quant:score_cache_bytes", "Memory of remembered log-probabilities.")
+        self._resident = self._gauge("process_max_resident_memory_bytes", "Most memory that the process ever had.")
+        self._gpu_used = self._gauge("quant:gpu_memory_used_bytes", "Taken on GPUs since the model began to load.")
+        self._gpu_free = self._gauge("quant:gpu_memory_free_bytes", "Free on GPUs.")
 
     def _counter(self, name: str, text: str) -> Counter:
         return Counter(name, text, ["model_name"], registry=self.registry).labels(self._model_name)
@@ -98,3 +102,9 @@ class Meter:
         self._active.set(snapshot.active)
         self._kept.set(snapshot.used - snapshot.active)
         self._remembered.set(snapshot.score_bytes)
+
+    def show_memory(self, memory: Memory) -> None:
+        """Set the gauges of memory."""
+        self._resident.set(memory.peak_resident)
+        self._gpu_used.set(memory.gpu_used)
+        self._gpu_free.set(memory.gpu_free)
