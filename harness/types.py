@@ -30,6 +30,9 @@ class Instance:
     """Slice that the instance belongs to (relation, subject ...)."""
     perturbation: str = ""
     """What was done to the instance; empty for the original, which has the same ``id``."""
+    group: str = ""
+    """Instances that share a subject or a document are of one group, and their errors go together; empty where each
+    stands alone."""
     details: Mapping[str, Any] = field(default_factory=dict, hash=False)
     """What else the scenario's own adapter or metric needs, such as the rules that IFEval checks."""
 

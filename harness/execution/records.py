@@ -28,6 +28,7 @@ WHAT = (
     Column("trial", pa.int64(), "with which choice of examples"),
     Column("instance_id", pa.string(), "the same instance has the same id for every model"),
     Column("perturbation", pa.string(), "what was done to the instance; empty for the original"),
+    Column("group", pa.string(), "the subject or document that it shares with others; empty where it stands alone"),
 )
 COLUMNS = (
     *WHAT,
@@ -83,7 +84,10 @@ def record(
     seconds: float,
 ) -> Record:
     """The rows of one instance, judged by the task's metrics; its request took ``seconds``."""
-    what = (model, task.scenario.name, task.adapter_name, task.trial, instance.id, instance.perturbation)
+    what = (
+        *(model, task.scenario.name, task.adapter_name, task.trial),
+        *(instance.id, instance.perturbation, instance.group),
+    )
     values = [(metric, _known(metric.judge(instance, answer))) for metric in task.metrics]
     main, value = values[0]
     context = request.prompts[0].context

@@ -10,7 +10,7 @@ import dataclasses
 from harness.data.table import Row, Store, Table
 from harness.scenarios.base import Data, Scenario
 from harness.scenarios.hub.asking import EMPTY, SEPARATE
-from harness.scenarios.hub.rows import Unusable, read, references
+from harness.scenarios.hub.rows import Unusable, grouped, read, references
 from harness.types import Instance
 
 _REVISION = "877fba0801ffb7cbd8c39c1ff314a46f053f6036"
@@ -56,7 +56,8 @@ def _pairs(store: Store, table: Table, phenomenon: str) -> list[Instance]:
     def make(name: str, row: Row) -> Instance:
         if row["sentence_good"] == row["sentence_bad"]:
             raise Unusable("its two sentences are the same")
-        return Instance(name, "", references([row["sentence_good"], row["sentence_bad"]], 0), phenomenon)
+        pair = Instance(name, "", references([row["sentence_good"], row["sentence_bad"]], 0), phenomenon)
+        return grouped(pair, table.config)
 
     return read(store, table, f"blimp-{table.config}-", make)
 

@@ -12,7 +12,7 @@ import random
 from harness.data.table import Row, Store, Table
 from harness.layout import LETTERS, Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
-from harness.scenarios.hub.rows import labelled, question, read
+from harness.scenarios.hub.rows import grouped, labelled, question, read
 from harness.types import Instance, Reference
 
 _MMLU_PRO = Table("TIGER-Lab/MMLU-Pro", "default", "test", "3373e0b32277875b8db2aa555a333b78a08477ea")
@@ -39,7 +39,8 @@ def _reasoned(layout: Layout) -> AdapterSpec:
 
 
 def _mmlu_pro(name: str, row: Row) -> Instance:
-    return question(name, row["question"], row["options"], labelled(LETTERS, row["answer"]), kind=row["category"])
+    asked = question(name, row["question"], row["options"], labelled(LETTERS, row["answer"]), kind=row["category"])
+    return grouped(asked, row["category"])
 
 
 def _load_mmlu_pro(store: Store) -> Data:

@@ -8,7 +8,7 @@ from harness.data.table import MIRROR_ONLY, Row, Store, Table
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.scenarios.hub.open_questions import LABELS, n_not_set_apart, open_question, passage_question, set_apart
-from harness.scenarios.hub.rows import Unusable, read, read_if_there
+from harness.scenarios.hub.rows import Unusable, grouped, read, read_if_there
 from harness.types import Instance
 
 SENTIMENTS = ("Negative", "Positive")
@@ -54,7 +54,7 @@ def _load_civil_comments(store: Store) -> Data:
             text = passage_question(comment, "Is the passage above toxic?")
             gold = str(row["toxicity"] >= MAJORITY)
             kinds = [EVERYBODY, *(group for group in DEMOGRAPHICS if row[group] >= MAJORITY)]
-            return [open_question(f"{name}-{kind}", text, [gold], kind) for kind in kinds]
+            return [grouped(open_question(f"{name}-{kind}", text, [gold], kind), name) for kind in kinds]
 
         return make
 

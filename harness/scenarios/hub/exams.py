@@ -5,7 +5,7 @@ from __future__ import annotations
 from harness.data.table import Row, Store, Table
 from harness.scenarios.base import Data, Scenario
 from harness.scenarios.hub.asking import ANY_SUBJECT, QUASI_JOINT_METRICS, about, joint, joint_layout
-from harness.scenarios.hub.rows import labelled, question, read, read_if_there
+from harness.scenarios.hub.rows import grouped, labelled, question, read, read_if_there
 from harness.types import Instance
 
 _MED_QA_REVISION = "0fb93dd23a7339b6dcd27e241cb9b5eca62d4d18"
@@ -32,7 +32,7 @@ def _load_med_qa(store: Store) -> Data:
 
 def _lsat(name: str, row: Row) -> Instance:
     text = f"{row['context']}\nQuestion: {row['question']}"
-    return question(name, text, row["answers"], int(row["label"]))
+    return grouped(question(name, text, row["answers"], int(row["label"])), row["context"])
 
 
 def _load_lsat(store: Store) -> Data:

@@ -8,7 +8,7 @@ from harness.data.table import Row, Store, Table
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.scenarios.hub.open_questions import LABELS, open_question
-from harness.scenarios.hub.rows import read, read_if_there
+from harness.scenarios.hub.rows import grouped, read, read_if_there
 from harness.types import Instance
 
 
@@ -94,7 +94,7 @@ def _load(store: Store) -> Data:
 
         def make(name: str, row: Row, task: LegalTask = task) -> Instance:
             text = "\n".join(f"{shown}: {row[column]}" for shown, column in task.fields.items())
-            return open_question(name, text, [row["answer"]], task.name)
+            return grouped(open_question(name, text, [row["answer"]], task.name), task.name)
 
         train += read_if_there(store, _TRAIN[task.name], f"legalbench-{task.name}-t", make)
         test += read(store, _TEST[task.name], f"legalbench-{task.name}-", make)

@@ -8,7 +8,7 @@ from harness.data.table import Row, Store, Table
 from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.scenarios.hub.open_questions import open_question
-from harness.scenarios.hub.rows import Unusable, read, read_if_there
+from harness.scenarios.hub.rows import Unusable, grouped, read, read_if_there
 from harness.types import Instance
 
 SUBJECTS = (
@@ -57,7 +57,8 @@ def _load_math(store: Store) -> Data:
             level = row["level"].removeprefix("Level ")
             if level == row["level"]:
                 raise Unusable(f"its level is {level!r}, not 'Level' and a number")
-            return open_question(name, row["problem"], [row["solution"]], f"{subject}_level_{level}")
+            asked = open_question(name, row["problem"], [row["solution"]], f"{subject}_level_{level}")
+            return grouped(asked, subject)
 
         train += read_if_there(store, train_table, f"math-{subject}-t", make)
         test += read(store, test_table, f"math-{subject}-", make)

@@ -7,7 +7,7 @@ import dataclasses
 from harness.data.table import Row, Store, Table
 from harness.scenarios.base import Data, Scenario
 from harness.scenarios.hub.asking import ANY_SUBJECT, JOINT_METRICS, about, joint, joint_layout
-from harness.scenarios.hub.rows import question, read, read_if_there
+from harness.scenarios.hub.rows import grouped, question, read, read_if_there
 from harness.types import Instance
 
 SUBJECTS = """
@@ -29,7 +29,8 @@ _DEV = Table("cais/mmlu", "all", "dev", _REVISION)
 
 
 def _make(name: str, row: Row) -> Instance:
-    return question(name, row["question"], row["choices"], row["answer"], kind=row["subject"])
+    asked = question(name, row["question"], row["choices"], row["answer"], kind=row["subject"])
+    return grouped(asked, row["subject"])
 
 
 def _load(store: Store) -> Data:

@@ -9,7 +9,7 @@ from harness.layout import Layout
 from harness.scenarios.base import AdapterSpec, Data, Scenario
 from harness.scenarios.hub.open_questions import LABELS, open_question
 from harness.scenarios.hub.raft_tasks import RAFT_TASKS, RaftTask
-from harness.scenarios.hub.rows import Unusable, read
+from harness.scenarios.hub.rows import Unusable, grouped, read
 from harness.types import Instance
 
 SPLIT_SEED = 42
@@ -43,7 +43,7 @@ def _of_task(store: Store, task: RaftTask) -> Data:
         if not 1 <= label <= len(task.labels):
             raise Unusable(f"its label is {label}, none of 1 to {len(task.labels)}")
         text = "\n".join(f"{field}: {row[field]}" for field in task.fields)
-        return open_question(name, text, [task.labels[label - 1]], task.name)
+        return grouped(open_question(name, text, [task.labels[label - 1]], task.name), task.name)
 
     return split(read(store, _TABLES[task.name], f"raft-{task.name}-", make))
 

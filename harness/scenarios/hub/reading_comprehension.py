@@ -21,7 +21,7 @@ from harness.scenarios.hub.open_questions import (
     set_apart,
     with_question_mark,
 )
-from harness.scenarios.hub.rows import Make, Unusable, read, read_if_there
+from harness.scenarios.hub.rows import Make, Unusable, grouped, read, read_if_there
 from harness.types import Instance
 
 PASSAGE = Layout(input_prefix="Passage: ")
@@ -32,6 +32,8 @@ NO_ANSWERS = ("Not enough information", "Cannot answer", "Do not know")
 FEWEST_TURNS = 3
 """Questions of a dialogue, of which the last drawn one is asked."""
 PATHS_TASK = 19
+STORY_SENTENCES = 2
+"""Before the first question of most of bAbI's stories."""
 DIRECTIONS = {"n": "north", "s": "south", "e": "east", "w": "west"}
 
 _BOOLQ_REVISION = "35b264d03638db9f4ce671b711558bf7ff0f80d5"
@@ -57,7 +59,8 @@ def _loaded(name: str, train: Table, test: Table, make: Make) -> Callable[[Store
 
 def _boolq(name: str, row: Row) -> Instance:
     question = with_question_mark(row["question"].strip().capitalize())
-    return open_question(name, passage_question(row["passage"], question), ["Yes" if row["answer"] else "No"])
+    asked = open_question(name, passage_question(row["passage"], question), ["Yes" if row["answer"] else "No"])
+    return grouped(asked, row["passage"])
 
 
 def _boolq_closed_book(name: str, row: Row) -> Instance:
@@ -109,7 +112,8 @@ def _quac(name: str, row: Row) -> Instance:
     )
     golds = list(dict.fromkeys(row["answers"]["texts"][asked]))
     more = NO_ANSWERS if golds == [NO_ANSWER] else ()
-    return open_question(name, f"{text}{''.join(turns)}Question: {questions[asked]}", [*golds, *more])
+    found = open_question(name, f"{text}{''.join(turns)}Question: {questions[asked]}", [*golds, *more])
+    return grouped(found, row["wikipedia_page_title"])
 
 
 def _babi(name: str, row: Row) -> Instance:
@@ -118,9 +122,10 @@ def _babi(name: str, row: Row) -> Instance:
     if row["task"] == PATHS_TASK and all(step in DIRECTIONS for step in steps):
         answer = " ".join(DIRECTIONS[step] for step in steps)
     passage = "".join(f"{line}\n" for line in row["passage"].splitlines())
-    return open_question(
-        name, passage_question(passage, row["question"].strip(), ""), [answer], kind=f"task_{row['task']}"
-    )
+    kind = f"task_{row['task']}"
+    asked = open_question(name, passage_question(passage, row["question"].strip(), ""), [answer], kind)
+    # A story goes on from question to question; its first sentences tell it from others.
+    return grouped(asked, f"{kind}: {' '.join(passage.splitlines()[:STORY_SENTENCES])}")
 
 
 READING_COMPREHENSION = (

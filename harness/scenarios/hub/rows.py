@@ -6,7 +6,9 @@ table and the row.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from harness.data.table import Row, Store, Table
@@ -14,6 +16,9 @@ from harness.types import Instance, Reference
 
 Make = Callable[[str, Row], Instance | list[Instance]]
 """Makes an instance of an id and a row; or a list, where rows are left out by a rule or give several."""
+
+LONGEST_NAME = 64
+"""Of a group, in characters; what is longer is a text, and its hash stands for it."""
 
 
 class Unusable(ValueError):
@@ -71,6 +76,12 @@ def question(
     if not text.strip():
         raise Unusable("its question is empty")
     return Instance(name, text, references(choices, correct), kind, details=details or {})
+
+
+def grouped(instance: Instance, group: str) -> Instance:
+    """The instance as one of a group: by its subject, or by the text (of any length) that it shares with others."""
+    name = group if len(group) <= LONGEST_NAME else hashlib.sha256(group.encode()).hexdigest()[:LONGEST_NAME]
+    return replace(instance, group=name)
 
 
 def labelled(labels: Sequence[str], label: str) -> int:

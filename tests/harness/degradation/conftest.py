@@ -25,6 +25,7 @@ def scores() -> Callable[..., pd.DataFrame]:
         perturbation: str = "",
         trial: int = 0,
         weights: Sequence[float] | float = 1.0,
+        groups: Sequence[str] | str = "",
     ) -> pd.DataFrame:
         found = np.array(values, float)
         correct = [value == 1 if metric in BINARY and not np.isnan(value) else None for value in found]
@@ -36,6 +37,7 @@ def scores() -> Callable[..., pd.DataFrame]:
                 "trial": trial,
                 "instance_id": [f"{scenario}-{i:04}" for i in range(len(found))],
                 "perturbation": perturbation,
+                "group": groups,
                 "metric": metric,
                 "value": found,
                 "weight": weights,

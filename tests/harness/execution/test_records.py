@@ -51,6 +51,7 @@ def test_a_row_of_a_choice(make: Make, asked: Callable[..., Instance]) -> None:
         "trial": 0,
         "instance_id": "quiz-0",
         "perturbation": "",
+        "group": "",
         "kind": "",
         "metric": "exact_match",
         "value": 1.0,
@@ -86,6 +87,7 @@ def test_every_metric_has_a_score_of_its_own(make: Make, asked: Callable[..., In
         "trial": 0,
         "instance_id": "quiz-0",
         "perturbation": "",
+        "group": "",
     }
     bits = pytest.approx(1.5 / math.log(2) / 9)
     assert found.scores == [
@@ -96,11 +98,16 @@ def test_every_metric_has_a_score_of_its_own(make: Make, asked: Callable[..., In
     assert (found.answer["metric"], found.answer["value"]) == ("f1_score", pytest.approx(2 / 3))
 
 
-def test_trials_chat_and_perturbations_travel_into_every_row(make: Make) -> None:
-    instance = Instance("quiz-0", "WHAT?", (Reference("oil", True),), perturbation="loud")
+def test_trials_chat_perturbations_and_groups_travel_into_every_row(make: Make) -> None:
+    instance = Instance("quiz-0", "WHAT?", (Reference("oil", True),), perturbation="loud", group="fuel")
     found = make(instance, trials=3, chat=True)
     for row in (found.answer, *found.scores):
-        assert (row["trial"], row["adapter"], row["perturbation"]) == (2, "generation_chat", "loud")
+        assert (row["trial"], row["adapter"], row["perturbation"], row["group"]) == (
+            2,
+            "generation_chat",
+            "loud",
+            "fuel",
+        )
 
 
 @pytest.mark.parametrize(
