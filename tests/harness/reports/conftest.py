@@ -1,16 +1,21 @@
 from __future__ import annotations
 
-from pathlib import Path
+from collections.abc import Callable, Sequence
+from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pytest
 
-from harness.degradation.table import COLUMNS, in_order
-from harness.models.candidates import Candidate
-from harness.models.config import ServeConfig
-from harness.models.gguf_facts import GgufFacts
+from harness.degradation.table import in_order
+from harness.execution.records import COLUMNS, SCORE_COLUMNS, Column
+from harness.results import Findings, Measured, Run
 
 NAN = float("nan")
+FILLED = [
+    *("model", "scenario", "adapter", "perturbation", "metric", "n", "value", "reference_value"),
+    *("delta", "ci_low", "ci_high", "p_value", "flips_to_wrong", "flips_to_right"),
+]
 TASKS = (
     ("world_facts", "generation", "", "exact_match"),
     ("world_choice", "multiple_choice_separate_original", "", "exact_match"),
@@ -47,7 +52,7 @@ def degradation() -> pd.DataFrame:
         for model, of_model in FIGURES.items()
         for task, figures in zip(TASKS, of_model, strict=True)
     ]
-    return pd.DataFrame(rows, columns=COLUMNS).astype({"flips_to_wrong": "Int64", "flips_to_right": "Int64"})
+    return in_order(pd.DataFrame(rows, columns=FILLED))
 
 
 @pytest.fixture
@@ -62,29 +67,53 @@ def varied(degradation: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.fixture
-def candidates() -> list[Candidate]:
-    """The reference and the two that are compared with it."""
+def models() -> list[dict[str, Any]]:
+    """What a record knows of the reference and the two that are compared with it."""
 
-    def candidate(label: str, size: int, bits: float, name: str, note: str | None = None) -> Candidate:
-        facts = GgufFacts(
-            path=Path("/somewhere", name),
-            bytes=size,
-            sha256=label.encode().hex().ljust(64, "0"),
-            architecture="llama",
-            name="world",
-            file_type=label.upper(),
-            parameters=5_648_384,
-            bits_per_weight=bits,
-            tensor_types={},
-            context_length=2048,
-            vocabulary_size=4096,
-            has_bos=False,
-            tensors=(),
-        )
-        return Candidate(label, facts, ServeConfig(), note=note)
+    def model(label: str, size: int, bits: float, name: str, note: str | None = None) -> dict[str, Any]:
+        return {
+            "label": label,
+            "file": name,
+            "sha256": label.encode().hex().ljust(64, "0"),
+            "bytes": size,
+            "bits_per_weight": bits,
+            "note": note,
+        }
 
     return [
-        candidate("f16", 11_305_984, 16.0, "world-f16.gguf"),
-        candidate("q8_0", 6_032_768, 8.504, "world|q8_0.gguf"),
-        candidate("q2_k", 2_345_678, 2.96, "world-q2_k.gguf", note="It is not what it promises."),
+        model("f16", 11_305_984, 16.0, "world-f16.gguf"),
+        model("q8_0", 6_032_768, 8.504, "world|q8_0.gguf"),
+        model("q2_k", 2_345_678, 2.96, "world-q2_k.gguf", note="It is not what it promises."),
     ]
+
+
+@pytest.fixture
+def as_run(models: list[dict[str, Any]]) -> Callable[..., Run]:
+    """A run that found a table."""
+
+    def make(degradation: pd.DataFrame, notes: Sequence[str] = (), **record: Any) -> Run:
+        known = {
+            "schema_version": 2,
+            "command": "harness run --models q8_0,q2_k",
+            "reference": "f16",
+            "null": None,
+            "margin": 0.01,
+            "models": models,
+            "left_out": [],
+            "notes": [],
+        }
+        nothing = pd.DataFrame()
+        instances, scores = (frame([], columns) for columns in (COLUMNS, SCORE_COLUMNS))
+        return Run(
+            known | record,
+            Measured(instances, scores, nothing, nothing),
+            Findings(degradation, nothing, list(notes)),
+        )
+
+    return make
+
+
+def frame(rows: list[dict[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:
+    """Rows as a run holds them, with all of its columns."""
+    schema = pa.schema([(column.name, column.type) for column in columns])
+    return pa.Table.from_pylist(rows, schema).to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)

@@ -4,17 +4,18 @@ import json
 import os
 import re
 import stat
+from collections.abc import Callable
 from pathlib import Path
 
 import pandas as pd
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from harness.degradation.table import COLUMNS as DEGRADATION_COLUMNS
 from harness.errors import RunError, UserError
-from harness.execution.records import COLUMNS, SCHEMA, SCORE_COLUMNS, SCORE_SCHEMA
+from harness.execution.records import COLUMNS, SCORE_COLUMNS
 from harness.reports.files import run_folder, write_run
+from harness.results import Run
 
 
 def fail(out: Path) -> None:
@@ -129,25 +130,27 @@ def test_results_are_kept_when_somebody_else_took_the_name(tmp_path: Path) -> No
     assert (kept / "mine.txt").read_text() == "mine"
 
 
-def test_all_files_are_written_and_read_back(tmp_path: Path) -> None:
-    instances = pa.table({"model": ["f16"], "choices": [["tea", "oil"]], "correct": [True]})
-    scores = pa.table({"model": ["f16"], "metric": ["f1_score"], "value": [0.5], "correct": pa.nulls(1, pa.bool_())})
-    degradation = pd.DataFrame({"model": ["f16"], "delta": [float("nan")], "flips": pd.array([None], "Int64")})
-    write_run(tmp_path, instances, scores, degradation, {"name": "Ö↓", "n": 1}, "# Ö↓\n")
-    assert {path.name for path in tmp_path.iterdir()} == {
-        *("instances.parquet", "scores.parquet", "degradation.parquet", "degradation.csv", "run.json", "report.md")
+def test_all_files_are_written_and_read_back(
+    tmp_path: Path, degradation: pd.DataFrame, as_run: Callable[..., Run]
+) -> None:
+    run = as_run(degradation, ["A note."], command="Ö↓")
+    write_run(tmp_path, run)
+    assert {path.name for path in tmp_path.iterdir()} >= {
+        *(f"{name}.parquet" for name in ("instances", "scores", "tokens", "efficiency", "degradation", "slices")),
+        *("degradation.csv", "slices.csv", "run.json", "report.md"),
     }
-    assert pq.read_table(tmp_path / "instances.parquet") == instances
-    assert pq.read_table(tmp_path / "scores.parquet") == scores
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "degradation.parquet"), degradation)
-    assert (tmp_path / "degradation.csv").read_text() == "model,delta,flips\nf16,,\n"
-    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8")) == {"name": "Ö↓", "n": 1}
-    assert (tmp_path / "report.md").read_text(encoding="utf-8") == "# Ö↓\n"
+    read = pd.read_csv(tmp_path / "degradation.csv", keep_default_na=False)
+    assert list(read["perturbation"].unique()) == [""]
+    record = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert record == run.record | {"remarks": ["A note."]}
+    assert "Ö↓" in (tmp_path / "report.md").read_text(encoding="utf-8")
 
 
-def test_what_the_columns_mean_travels_with_the_files(tmp_path: Path) -> None:
-    tables = [pa.Table.from_pylist([], schema) for schema in (SCHEMA, SCORE_SCHEMA)]
-    write_run(tmp_path, *tables, pd.DataFrame({"model": ["f16"]}), {}, "")
+def test_what_the_columns_mean_travels_with_the_files(
+    tmp_path: Path, degradation: pd.DataFrame, as_run: Callable[..., Run]
+) -> None:
+    write_run(tmp_path, as_run(degradation))
     for name, columns in (("instances", COLUMNS), ("scores", SCORE_COLUMNS)):
         for column in columns:
             found = pq.read_schema(tmp_path / f"{name}.parquet").field(column.name)

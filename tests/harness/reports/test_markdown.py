@@ -1,10 +1,12 @@
 from __future__ import annotations
 
+from collections.abc import Callable
+
 import pandas as pd
 
-from harness.models.candidates import Candidate
 from harness.reports.markdown import markdown_report
 from harness.reports.rows import LEGEND
+from harness.results import Run
 
 PAGE = """\
 # What quantization cost
@@ -44,13 +46,13 @@ Run it again with:
 """
 
 
-def test_the_page(degradation: pd.DataFrame, candidates: list[Candidate]) -> None:
-    page = markdown_report(degradation, candidates, ["A note.", "Another."], "harness run --models q8_0,q2_k")
+def test_the_page(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> None:
+    page = markdown_report(as_run(degradation, ["A note.", "Another."]))
     assert page == PAGE.replace("LEGEND", LEGEND)
 
 
-def test_every_row_has_as_many_cells_as_its_heading(degradation: pd.DataFrame, candidates: list[Candidate]) -> None:
-    lines = markdown_report(degradation, candidates, [], "").splitlines()
+def test_every_row_has_as_many_cells_as_its_heading(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> None:
+    lines = markdown_report(as_run(degradation)).splitlines()
     tables = [[]]
     for line in lines:
         if line.startswith("|"):
@@ -61,14 +63,14 @@ def test_every_row_has_as_many_cells_as_its_heading(degradation: pd.DataFrame, c
     assert all(len(set(table)) == 1 for table in tables if table)
 
 
-def test_without_notes_there_is_no_empty_list(degradation: pd.DataFrame, candidates: list[Candidate]) -> None:
-    assert "\n- " not in markdown_report(degradation, candidates, [], "")
+def test_without_notes_there_is_no_empty_list(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> None:
+    assert "\n- " not in markdown_report(as_run(degradation))
 
 
 def test_the_worst_case_has_a_row_and_single_perturbations_have_none(
-    varied: pd.DataFrame, candidates: list[Candidate]
+    varied: pd.DataFrame, as_run: Callable[..., Run]
 ) -> None:
-    page = markdown_report(varied, candidates, [], "")
+    page = markdown_report(as_run(varied))
     row = "| 400 | 0.963 | 0.328 | -63.5 pp (-68.0 .. -58.4) | ↓ | -256 +2 | <0.001 |"
     assert (
         f"| world_facts {row}\n| world_facts (worst(robustness)) {row}\n| world_facts (worst(fairness)) {row}" in page
