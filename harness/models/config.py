@@ -112,6 +112,8 @@ class ServeConfig(Section):
     flash_attention: _FlashAttention = "auto"
     gpu_layers: int = Field(default=-1, ge=-1, strict=True)
     """Layers to put on the GPU, if there is one: -1 for all."""
+    batch_size: int = Field(default=512, ge=1, strict=True)
+    """Most tokens that are decoded together."""
 
     @model_validator(mode="after")
     def _v_cache_can_be_read(self) -> Self:

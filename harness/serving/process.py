@@ -130,4 +130,5 @@ def _options(serve: ServeConfig) -> list[str]:
         *("--cache-type-v", serve.cache_type_v),
         *("--flash-attention", serve.flash_attention),
         *("--gpu-layers", str(serve.gpu_layers)),
+        *("--batch-size", str(serve.batch_size)),
     ]

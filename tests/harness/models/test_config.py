@@ -106,7 +106,7 @@ def test_a_config_holds_all_its_options(tmp_path: Path) -> None:
           output_tensor_type: f16
           token_embedding_type: Q8_0
           pure: yes
-        serve: {cache_type_k: Q8_0, cache_type_v: bf16, flash_attention: off, gpu_layers: 12}
+        serve: {cache_type_k: Q8_0, cache_type_v: bf16, flash_attention: off, gpu_layers: 12, batch_size: 64}
         """,
     )
     assert found.name == "mine"
@@ -121,13 +121,14 @@ def test_a_config_holds_all_its_options(tmp_path: Path) -> None:
         "cache_type_v": "bf16",
         "flash_attention": "off",
         "gpu_layers": 12,
+        "batch_size": 64,
     }
 
 
 def test_an_empty_section_means_the_base_model_as_it_is(tmp_path: Path) -> None:
     found = load_text(tmp_path, "description: Nothing done.\nquantize:\n")
     assert found.quantize is None
-    assert found.serve.gpu_layers == -1
+    assert (found.serve.gpu_layers, found.serve.batch_size) == (-1, 512)
 
 
 def test_configs_cannot_be_changed() -> None:
@@ -144,11 +145,13 @@ FAULTS = {
     "description: x\nquantise: 1": ": key 'quantise': 'quantise' is no key here; the closest is quantize "
     "(known: description, quantize, serve).",
     "description: x\nserve: {cache_typ_v: q8_0}": ": key 'serve.cache_typ_v': 'cache_typ_v' is no key here; the "
-    "closest is cache_type_v (known: cache_type_k, cache_type_v, flash_attention, gpu_layers).",
+    "closest is cache_type_v (known: batch_size, cache_type_k, cache_type_v, flash_attention, gpu_layers).",
     "description: x\nquantize: {}": ": key 'quantize.type' is missing; give a file type of llama.cpp such as Q4_K_M, "
     "or leave out the whole section.",
     "description: x\nserve: {gpu_layers: -2}": ": key 'serve.gpu_layers' is -2: input should be greater than or equal "
     "to -1.",
+    "description: x\nserve: {batch_size: 0}": ": key 'serve.batch_size' is 0: input should be greater than or equal "
+    "to 1.",
     "description: x\nserve: {gpu_layers: all}": ": key 'serve.gpu_layers' is 'all': input should be a valid integer.",
     "description: x\nserve: {gpu_layers: true}": ": key 'serve.gpu_layers' is True: input should be a valid integer.",
     "description: x\nserve: {flash_attention: always}": ": key 'serve.flash_attention': 'always' is no flash attention "

@@ -55,6 +55,7 @@ def test_a_server_starts_answers_and_stops(tmp_path: Path, is_gone: IsGone) -> N
     assert [model["id"] for model in models["data"]] == ["world"]
     assert arguments[arguments.index("--cache-type-k") + 1] == "q8_0"
     assert arguments[arguments.index("--flash-attention") + 1] == "on"
+    assert arguments[arguments.index("--batch-size") + 1] == "512"
     assert is_gone(pid)
     with socket.socket() as again:
         again.bind(("127.0.0.1", urlsplit(url).port or 0))  # the port is free
