@@ -1,0 +1,134 @@
+"""Instances that come in clusters (questions on one subject, or on one document) and are lost together.
+
+Their differences are alike, so they say less than as many independent ones, and what supposes independence is too sure.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import binom, t
+from statsmodels.regression.linear_model import WLS
+
+from harness.degradation.binary import CONFIDENCE, NO_INTERVAL, Interval, share_limits
+from harness.degradation.continuous import bootstrap_interval, sign_flips
+
+MANY, FEWEST = 40, 10
+"""From so many clusters on their own spread is trusted; with fewer than that many nothing can be said of it."""
+
+Floats = NDArray[np.float64]
+Labels = NDArray[np.object_]
+
+
+def clustered(
+    differences: Floats,
+    groups: Labels,
+    *,
+    weights: Floats | None = None,
+    confidence: float = CONFIDENCE,
+    shares: bool = False,
+    seed: int,
+) -> Interval:
+    """Interval of the (weighted) mean difference that allows for clusters.
+
+    Args:
+        differences: ``[instances]``, candidate minus reference.
+        groups: ``[instances]``, what each belongs to; an empty one stands alone.
+        weights: ``[instances]``; without them each counts the same.
+        confidence: of the two-sided interval.
+        shares: whether these are differences of right-or-wrong answers that are not whole: ties, means over trials.
+        seed: of the bootstrap.
+
+    Returns:
+        ``clustered agresti-min`` for differences of right-or-wrong answers (-1, 0 and 1, or ``shares``), which must
+        weigh the same; else
+        ``clustered t`` from 40 clusters on, and ``cluster bootstrap`` below. ``constant`` where all differences are the
+        same. NaN limits and ``none`` with fewer than 10 clusters, and where a difference is NaN.
+    """
+    clusters = cluster_codes(groups)
+    n_clusters = int(clusters.max(initial=-1)) + 1
+    if n_clusters < FEWEST or np.isnan(differences).any():
+        return NO_INTERVAL
+    if _weigh_the_same(weights) and (shares or is_right_or_wrong(differences)):
+        return Interval(*_effective_agresti_min(differences, clusters, confidence), "clustered agresti-min")
+    if np.ptp(differences) == 0:
+        return Interval(float(differences[0]), float(differences[0]), "constant")
+    weights = np.ones_like(differences) if weights is None else weights
+    if n_clusters < MANY:
+        sums = _sums(weights * differences, clusters), _sums(weights, clusters)
+        return Interval(*bootstrap_interval(*sums, confidence, seed), "cluster bootstrap")
+    fit = WLS(differences, np.ones_like(differences), weights=weights).fit(
+        cov_type="cluster", cov_kwds={"groups": clusters}, use_t=True
+    )
+    low, high = fit.conf_int(alpha=1 - confidence)[0]
+    return Interval(float(low), float(high), "clustered t")
+
+
+def clustered_p(differences: Floats, groups: Labels, *, weights: Floats | None = None, seed: int) -> float:
+    """Two-sided p-value of no difference: whole clusters change sides at random.
+
+    Exact for right-or-wrong answers, and McNemar's there where each instance stands alone; NaN with fewer than two
+    instances, and where a difference is NaN.
+    """
+    if len(differences) < 2 or np.isnan(differences).any():
+        return math.nan
+    clusters = cluster_codes(groups)
+    if _weigh_the_same(weights) and is_right_or_wrong(differences):
+        return _exact_sign_flips(_sums(differences, clusters).round().astype(int))
+    return sign_flips(_sums(differences if weights is None else weights * differences, clusters), seed)
+
+
+def cluster_codes(groups: Labels) -> NDArray[np.intp]:
+    """A number for each group, from 0; every empty group is one of its own."""
+    alone = np.array([not group for group in groups], bool)
+    _, codes = np.unique(np.asarray(groups, str), return_inverse=True)
+    codes = np.where(alone, len(groups) + np.arange(len(groups)), codes)
+    return np.asarray(np.unique(codes, return_inverse=True)[1])
+
+
+def is_right_or_wrong(differences: Floats) -> bool:
+    """Whether these can be differences of answers that are right or wrong."""
+    return bool(np.isin(differences, (-1.0, 0.0, 1.0)).all())
+
+
+def _weigh_the_same(weights: Floats | None) -> bool:
+    return weights is None or np.ptp(weights) == 0
+
+
+def _sums(values: Floats, clusters: NDArray[np.intp]) -> Floats:
+    return np.bincount(clusters, weights=values).astype(np.float64)
+
+
+def _effective_agresti_min(differences: Floats, clusters: NDArray[np.intp], confidence: float) -> tuple[float, float]:
+    """Agresti-Min's interval of the counts that as many independent instances as these are worth would have.
+
+    The variance of the mean over clusters, over the one without them, is the design effect (at least 1), by which n and
+    the flips are divided, and t with G - 1 degrees of freedom takes the normal's place. So Korn and Graubard (1998)
+    have it for single proportions. With few flips it stays conservative, as the interval without clusters does.
+    """
+    n, n_clusters = len(differences), int(clusters.max()) + 1
+    mean = differences.mean()
+    naive = ((differences - mean) ** 2).sum()
+    between = (_sums(differences - mean, clusters) ** 2).sum() * n_clusters / (n_clusters - 1)
+    effect = max(between / naive, 1.0) if naive else 1.0
+    reach = float(t.ppf((1 + confidence) / 2, n_clusters - 1))
+    low, high = share_limits(differences.sum() / effect, (differences**2).sum() / effect, n / effect, reach)
+    return float(low), float(high)
+
+
+def _exact_sign_flips(sums: NDArray[np.int_]) -> float:
+    """Chance of a total at least as large, either way, if each cluster's sum could as well have the other sign.
+
+    Clusters whose sums are equally large are one binomial distribution; these are convolved.
+    """
+    sizes, counts = np.unique(np.abs(sums[sums != 0]), return_counts=True)
+    chances = np.ones(1)  # of the totals -reach, -reach + 2, ..., reach
+    for size, count in zip(sizes, counts, strict=True):
+        own = np.zeros(size * count + 1)
+        own[::size] = binom.pmf(np.arange(count + 1), count, 0.5)
+        chances = np.convolve(chances, own)
+    reach = int((sizes * counts).sum())
+    totals = np.arange(-reach, reach + 1, 2)
+    return min(float(chances[np.abs(totals) >= abs(int(sums.sum()))].sum()), 1.0)
