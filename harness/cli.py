@@ -1,41 +1,21 @@
-"""The command line: thin, every option with a default, an environment variable and a line of help."""
+"""The command line: a table of the commands, each in a file of its own, and what all of them share at the end."""
 
 from __future__ import annotations
 
-import datetime
 import io
-import json
-import os
 import signal
 import sys
-from collections.abc import Sequence
-from pathlib import Path
 from types import FrameType
-from typing import Annotated
 
-import platformdirs
 import typer
-from rich.console import Console
-from rich.table import Table
 
-from harness.child_process import command, environment
-from harness.display import make_display
+from harness.commands.models import models
+from harness.commands.run import run
+from harness.commands.scenarios import app as scenarios
+from harness.commands.serve import serve
 from harness.errors import HarnessError
-from harness.execution.tasks import Asking
-from harness.models.bundled import BUNDLED_MODEL
-from harness.models.candidates import find_base
-from harness.models.config import config_names, load_config
-from harness.options import read_margin
-from harness.perturbations.table import find_perturbations
-from harness.reports.terminal import print_table
-from harness.run import run as run_job
-from harness.run_spec import RunSpec
-from harness.scenarios.suites import DEFAULT_SUITE, suite_names
-from harness.scenarios_cli import EXIT_INCOMPLETE, AsJson, DatasetDir, ScenarioFile
-from harness.scenarios_cli import app as scenarios_app
 
 EXIT_INTERRUPTED = 130
-DEFAULT_CACHE = Path(platformdirs.user_cache_dir("quant-harness")) / "gguf"
 
 app = typer.Typer(
     help="Says, with evidence, what quantizing a language model costs.",
@@ -43,156 +23,11 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-
-app.add_typer(scenarios_app, name="scenarios")
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for part in text.split(",") if (name := part.strip()))
-
-
-@app.command()
-def run(
-    models: Annotated[
-        str,
-        typer.Option(
-            help="What to compare, by commas: names (`harness models` lists them), GGUF or YAML files.",
-            envvar="HARNESS_MODELS",
-        ),
-    ] = "q4_k_m,q8_0",
-    model: Annotated[
-        str,
-        typer.Option(
-            help="The base model: a GGUF in F16, BF16 or F32, or OWNER/REPO[@REVISION] on the Hugging Face Hub.",
-            envvar="HARNESS_MODEL",
-            show_default="the bundled one",
-        ),
-    ] = str(BUNDLED_MODEL),
-    reference: Annotated[
-        str | None,
-        typer.Option(
-            help="What to compare with: a name or a path.", envvar="HARNESS_REFERENCE", show_default="the base model"
-        ),
-    ] = None,
-    suite: Annotated[
-        str,
-        typer.Option(
-            help=f"Selections of scenarios, by commas: {', '.join(suite_names())} (all whose data is here).",
-            envvar="HARNESS_SUITE",
-            show_default=f"{DEFAULT_SUITE}, where no scenarios are named",
-        ),
-    ] = "",
-    scenarios: Annotated[
-        str,
-        typer.Option(
-            help="Names, by commas; `harness scenarios` lists them. mmlu:anatomy+astronomy names slices of one.",
-            envvar="HARNESS_SCENARIOS",
-        ),
-    ] = "",
-    scenario_file: ScenarioFile = None,
-    max_instances: Annotated[
-        int, typer.Option(min=0, help="Instances a scenario, at most; 0 for all.", envvar="HARNESS_MAX_INSTANCES")
-    ] = 400,
-    trials: Annotated[
-        int, typer.Option(min=1, max=100, help="Ask so often, after other examples.", envvar="HARNESS_TRIALS")
-    ] = 1,
-    chat: Annotated[
-        bool, typer.Option("--chat", help="Put prompts into the model's chat template.", envvar="HARNESS_CHAT")
-    ] = False,
-    perturbations: Annotated[
-        str,
-        typer.Option(help="Ask changed questions too: names or groups, by commas.", envvar="HARNESS_PERTURBATIONS"),
-    ] = "",
-    margin: Annotated[
-        str, typer.Option(help="The loss that counts as none, in percentage points.", envvar="HARNESS_MARGIN")
-    ] = "1pp",
-    dataset_dir: DatasetDir = None,
-    out: Annotated[
-        Path | None,
-        typer.Option(help="Folder for the results.", envvar="HARNESS_OUT", show_default="results/DATE-TIME"),
-    ] = None,
-    seed: Annotated[int, typer.Option(min=0, help="Seed of every random choice.", envvar="HARNESS_SEED")] = 0,
-    concurrency: Annotated[
-        int, typer.Option(min=1, max=128, help="Requests under way at once.", envvar="HARNESS_CONCURRENCY")
-    ] = 16,
-    cache_dir: Annotated[
-        Path,
-        typer.Option(
-            help="Where quantized files are kept.", envvar="HARNESS_CACHE_DIR", show_default="the user's cache folder"
-        ),
-    ] = DEFAULT_CACHE,
-    as_json: Annotated[bool, typer.Option("--json", help="Print the table as JSON.", envvar="HARNESS_JSON")] = False,
-) -> None:
-    """Quantize a model, serve every quantization, ask all of them the same, and report what was lost.
-
-    Exit codes: 0 all was asked; 3 the data of some scenarios could not be had, and the others were asked; 2 something
-    asked for is wrong, or no data can be had; 1 something failed on the way; 130 interrupted.
-    """
-    spec = RunSpec(
-        base=find_base(model),
-        models=_names(models),
-        reference=reference,
-        suites=_names(suite) or (() if scenarios or scenario_file else (DEFAULT_SUITE,)),
-        scenarios=_names(scenarios),
-        scenario_files=tuple(scenario_file or ()),
-        asking=Asking(
-            max_instances=max_instances or None,
-            seed=seed,
-            trials=trials,
-            chat=chat,
-            perturbations=tuple(find_perturbations(list(_names(perturbations)))),
-        ),
-        margin=read_margin(margin),
-        dataset_dir=dataset_dir,
-        concurrency=concurrency,
-        out=out or Path("results") / datetime.datetime.now().strftime("%Y%m%d-%H%M%S"),
-        cache_dir=cache_dir,
-    )
-    result = run_job(spec, make_display(_console(stderr=True)))
-    if as_json:
-        sys.stdout.write(result.findings.degradation.to_json(orient="records", indent=2, double_precision=15) + "\n")
-        for note in (*result.notes, f"Everything else is in {spec.out}"):
-            print(note, file=sys.stderr)
-    else:
-        console = _console()
-        print_table(console, result)
-        console.print(f"Everything else is in {spec.out}", soft_wrap=True)
-    if result.record["left_out"]:
-        raise typer.Exit(EXIT_INCOMPLETE)
-
-
-@app.command()
-def models(as_json: AsJson = False) -> None:
-    """List the quantizations that `--models` knows by name."""
-    configs = [load_config(name) for name in config_names()]
-    _list(("name", "description"), [(c.name, c.description) for c in configs], as_json=as_json)
-
-
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)
-def serve(context: typer.Context) -> None:
-    """Serve one GGUF model over OpenAI's API; all options are the server's own: `harness serve --help`."""
-    settings = {name: value for name, value in os.environ.items() if name.startswith("QUANT_SERVER_")}
-    words = [*command("server"), *context.args]
-    # In place of this process, so that signals and the exit status are the server's.
-    os.execve(words[0], words, environment() | settings)
-
-
-def _list(headings: tuple[str, ...], rows: Sequence[tuple[str, ...]], *, as_json: bool) -> None:
-    if as_json:
-        sys.stdout.write(json.dumps([dict(zip(headings, row, strict=True)) for row in rows], indent=2) + "\n")
-        return
-    table = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
-    for heading in headings:
-        table.add_column(heading, overflow="fold")
-    for row in rows:
-        table.add_row(*row)
-    _console().print(table)
-
-
-def _console(*, stderr: bool = False) -> Console:
-    """A console that prints names as they are: brackets and colons in a file's name are no markup."""
-    return Console(stderr=stderr, markup=False, emoji=False, highlight=False)
+app.command()(run)
+app.command()(models)
+# Its options are the server's own, --help too.
+app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)(serve)
+app.add_typer(scenarios, name="scenarios")
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

@@ -11,8 +11,8 @@ from pathlib import Path
 from typing import Annotated, Any
 
 import typer
-from rich.console import Console
 
+from harness.commands.shared import EXIT_INCOMPLETE, AsJson, DatasetDir, ScenarioFile, make_console
 from harness.data.hub import Hub
 from harness.data.mirror import Mirror
 from harness.data.store import open_store
@@ -24,25 +24,6 @@ from harness.methods import short_name
 from harness.scenarios.base import Scenario
 from harness.scenarios.selection import find_scenarios
 from harness.scenarios.suites import SUITES, suites_of
-
-EXIT_INCOMPLETE = 3
-"""Some of what was asked for was not done, because data cannot be had."""
-
-AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", envvar="HARNESS_JSON")]
-DatasetDir = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder with tables of data sets, laid out as on the Hub.",
-        envvar="HARNESS_DATASET_DIR",
-        show_default="the Hub",
-    ),
-]
-ScenarioFile = Annotated[
-    list[Path] | None,
-    typer.Option(
-        help="YAML file of a scenario of your own; may be given several times.", envvar="HARNESS_SCENARIO_FILE"
-    ),
-]
 
 app = typer.Typer(invoke_without_command=True, add_completion=False, pretty_exceptions_enable=False)
 
@@ -159,7 +140,7 @@ def _counts(scenario: Scenario, store: Hub | Mirror) -> dict[str, int | None]:
 
 def _print(records: list[dict[str, Any]]) -> None:
     """A line a scenario where the terminal is wide enough, and else two."""
-    console = Console(markup=False, emoji=False, highlight=False)
+    console = make_console()
     headings = ("scenario", "instances", "here", "adapters", "metric", "data")
     lines = [_cells(record) for record in records]
     widths = [max(map(len, column)) for column in zip(headings, *lines, strict=True)]

@@ -1,0 +1,1 @@
+"""Commands of `harness`, one file each; thin: options into arguments, results into lines and exit codes."""
