@@ -127,9 +127,13 @@ class Answer:
     """UTF-8 bytes of the text that was scored."""
     choice_logprobs: tuple[float, ...] = ()
     """What every choice (or passage) is ranked by, in the order of the references, where they are scored apart."""
+    choice_lengths: tuple[int, ...] = ()
+    """What these are divided by before they are compared; empty where there are none, and where each is 1."""
     chosen: tuple[int, ...] = ()
     """Indices of the references that were taken: one, or all those that tie for the best; empty for open answers."""
     is_greedy: bool | None = None
     """Whether greedy decoding would have said just this; None where that is not known."""
     valid: bool = True
     """False where the completion was no answer at all, such as a letter that no choice has."""
+    tokens: tuple[str, ...] = ()
+    """Names of the tokens whose log-probabilities ``token_logprobs`` has."""

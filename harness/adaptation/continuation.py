@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from harness.adaptation.generation import output
 from harness.adaptation.in_context import answer_space, build_context, prompts_after
-from harness.adaptation.reading import continuation_bytes, continuation_logprobs, is_greedy
+from harness.adaptation.reading import continuation_bytes, continuation_logprobs, continuation_tokens, is_greedy
 from harness.adaptation.window import Window
 from harness.scenarios.base import AdapterSpec
 from harness.types import Answer, Completion, Instance, Request
@@ -41,4 +41,5 @@ class Continuation:
             token_logprobs=logprobs,
             n_bytes=continuation_bytes(completion, prompt),
             is_greedy=is_greedy(completion, prompt),
+            tokens=continuation_tokens(completion, prompt),
         )

@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import math
 
-from harness.adaptation.reading import continuation_logprobs
+from harness.adaptation.reading import continuation_logprobs, continuation_tokens
 from harness.adaptation.text_windows import chunks, sliding
 from harness.adaptation.window import Window
-from harness.continuation import first_of_continuation, token_bytes
+from harness.continuation import token_bytes
 from harness.errors import RunError
 from harness.scenarios.base import AdapterSpec
 from harness.types import Answer, Completion, Instance, Prompt, Request
@@ -40,12 +40,14 @@ class LanguageModeling:
     def read(self, instance: Instance, request: Request, completions: list[Completion]) -> Answer:
         """All scored tokens, and the bytes that they stand for."""
         pairs = list(zip(completions, request.prompts, strict=True))
-        logprobs = tuple(value for pair in pairs if pair[1].continuation for value in continuation_logprobs(*pair))
+        scored = [pair for pair in pairs if pair[1].continuation]
+        logprobs = tuple(value for pair in scored for value in continuation_logprobs(*pair))
         return Answer(
             text="",
             logprob=math.fsum(logprobs),
             token_logprobs=logprobs,
             n_bytes=self.n_bytes(instance.input, pairs),
+            tokens=tuple(token for pair in scored for token in continuation_tokens(*pair)),
         )
 
     def n_bytes(self, text: str, pairs: list[tuple[Completion, Prompt]]) -> int:
@@ -69,5 +71,4 @@ class LanguageModelingChunks(LanguageModeling):
 
     def n_bytes(self, text: str, pairs: list[tuple[Completion, Prompt]]) -> int:  # noqa: ARG002
         """UTF-8 bytes of the scored tokens."""
-        scored = (completion.tokens[first_of_continuation(completion, prompt) :] for completion, prompt in pairs)
-        return sum(len(token_bytes(token)) for tokens in scored for token in tokens)
+        return sum(len(token_bytes(token)) for pair in pairs for token in continuation_tokens(*pair))

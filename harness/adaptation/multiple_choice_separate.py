@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from harness.adaptation.generation import output
 from harness.adaptation.in_context import answer_space, build_context, prompts_after
-from harness.adaptation.reading import best, continuation_bytes, continuation_logprobs
+from harness.adaptation.reading import best, continuation_bytes, continuation_logprobs, continuation_tokens
 from harness.adaptation.window import Window
 from harness.scenarios.base import AdapterSpec
 from harness.types import Answer, Completion, Instance, Normalization, Request
@@ -48,24 +48,29 @@ class MultipleChoiceSeparateOriginal:
         """The choice with the highest score; all of those that tie for it."""
         logprobs = [continuation_logprobs(*pair) for pair in zip(completions, request.prompts, strict=True)]
         texts = [reference.text for reference in instance.references]
-        chosen = best(self.scores(logprobs, _lengths(request.normalization, logprobs, texts)), texts)
+        sums, lengths = self.sums(logprobs), self.lengths(request.normalization, logprobs, texts)
+        chosen = best([value / length for value, length in zip(sums, lengths, strict=True)], texts)
         first = chosen[0]
         return Answer(
             text=texts[first],
             logprob=math.fsum(logprobs[first]),
             token_logprobs=logprobs[first],
             n_bytes=continuation_bytes(completions[first], request.prompts[first]),
-            choice_logprobs=tuple(self.ranked_by(logprobs)),
+            choice_logprobs=tuple(sums),
+            choice_lengths=tuple(lengths),
             chosen=chosen,
+            tokens=continuation_tokens(completions[first], request.prompts[first]),
         )
 
-    def scores(self, logprobs: Sequence[Sequence[float]], lengths: Sequence[int]) -> list[float]:
-        """Of each choice, from the log-probabilities of each prompt's tokens: their sum by the choice's length."""
-        return [math.fsum(values) / length for values, length in zip(logprobs, lengths, strict=True)]
-
-    def ranked_by(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
-        """What metrics get to know of each choice: the sum, which they divide by lengths of their own."""
+    def sums(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
+        """The log-probability of each choice, from those of each prompt's tokens; metrics get to know them too."""
         return [math.fsum(values) for values in logprobs]
+
+    def lengths(self, by: Normalization, logprobs: Sequence[Sequence[float]], texts: Sequence[str]) -> list[int]:
+        """What the sum of each choice is divided by; an empty choice, which has no characters, counts for one."""
+        if by == "token":
+            return [len(values) for values in logprobs]
+        return [max(1, len(text)) if by == "character" else 1 for text in texts]
 
 
 class MultipleChoiceSeparateCalibrated(MultipleChoiceSeparateOriginal):
@@ -75,19 +80,12 @@ class MultipleChoiceSeparateCalibrated(MultipleChoiceSeparateOriginal):
         """:data:`NO_QUESTION`."""
         return [NO_QUESTION] * n_choices
 
-    def scores(self, logprobs: Sequence[Sequence[float]], lengths: Sequence[int]) -> list[float]:  # noqa: ARG002
+    def sums(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
         """Log-probability after the question less that after none: of the sums, as in HELM, not of the means."""
         sums = [math.fsum(values) for values in logprobs]
         half = len(sums) // 2
         return [after - alone for after, alone in zip(sums[:half], sums[half:], strict=True)]
 
-    def ranked_by(self, logprobs: Sequence[Sequence[float]]) -> list[float]:
-        """The scores."""
-        return self.scores(logprobs, ())
-
-
-def _lengths(by: Normalization, logprobs: Sequence[Sequence[float]], texts: Sequence[str]) -> list[int]:
-    """Of each choice; an empty one, which has no characters, counts for one."""
-    if by == "token":
-        return [len(values) for values in logprobs]
-    return [max(1, len(text)) if by == "character" else 1 for text in texts]
+    def lengths(self, by: Normalization, logprobs: Sequence[Sequence[float]], texts: Sequence[str]) -> list[int]:  # noqa: ARG002
+        """1 each."""
+        return [1] * len(texts)

@@ -19,11 +19,13 @@ def scored(completion: Completion) -> tuple[float, ...]:
 def written(completion: Completion) -> Answer:
     """Generated text, without the spaces around it."""
     logprobs = scored(completion)
+    known = zip(completion.tokens, completion.token_logprobs, strict=True)
     return Answer(
         text=completion.text.strip(),
         logprob=math.fsum(logprobs),
         token_logprobs=logprobs,
         n_bytes=len(completion.text.encode()),
+        tokens=tuple(token for token, value in known if value is not None),
     )
 
 
@@ -42,12 +44,16 @@ def continuation_logprobs(completion: Completion, prompt: Prompt) -> tuple[float
     return known
 
 
+def continuation_tokens(completion: Completion, prompt: Prompt) -> tuple[str, ...]:
+    """Names of the tokens of the continuation."""
+    return completion.tokens[first_of_continuation(completion, prompt) :]
+
+
 def continuation_bytes(completion: Completion, prompt: Prompt) -> int:
     """UTF-8 bytes of the continuation."""
     if isinstance(prompt.continuation, str):
         return len(prompt.continuation.encode())
-    tokens = completion.tokens[first_of_continuation(completion, prompt) :]
-    return sum(len(token_bytes(token)) for token in tokens)
+    return sum(len(token_bytes(token)) for token in continuation_tokens(completion, prompt))
 
 
 def is_greedy(completion: Completion, prompt: Prompt) -> bool | None:

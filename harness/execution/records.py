@@ -47,9 +47,14 @@ COLUMNS = (
     Column("logprob", pa.float64(), "natural log-probability of the answer"),
     Column("n_bytes", pa.int64(), "UTF-8 bytes that were scored"),
     Column("token_logprobs", pa.list_(pa.float64()), "the log-probability token by token"),
+    Column("tokens", pa.list_(pa.string()), "the names of these tokens"),
     Column("choices", pa.list_(pa.string()), "the choices of a multiple-choice question"),
+    Column("gold_choices", pa.list_(pa.int64()), "which of them are right, counted from 0"),
     Column("choice_logprobs", pa.list_(pa.float64()), "their log-probabilities, where they are scored apart"),
+    Column("choice_lengths", pa.list_(pa.int64()), "what these are divided by before they are compared"),
+    Column("chosen", pa.list_(pa.int64()), "the choices that were taken: one, or all that tie for the best"),
     Column("n_tied", pa.int64(), "choices that tied for the best: 1 for a clear choice, 0 where none was made"),
+    Column("is_greedy", pa.bool_(), "whether greedy decoding would have said just this; null where that is not known"),
     Column("finish_reason", pa.string(), "why the (first) completion ended"),
     Column("seconds", pa.float64(), "from sending the request to having its answer, others being under way"),
     Column("details", pa.string(), "what else the scenario's metrics know of the instance, as JSON"),
@@ -96,9 +101,10 @@ def record(
         list(instance.golds),
         context if isinstance(context, str) and context else request.text,
         *(request.n_examples, request.n_dropped, request.n_cut),
-        *(answer.logprob, answer.n_bytes, list(answer.token_logprobs)),
-        [reference.text for reference in instance.references] if len(instance.references) > 1 else [],
-        *(list(answer.choice_logprobs), len(answer.chosen), completions[0].finish_reason),
+        *(answer.logprob, answer.n_bytes, list(answer.token_logprobs), list(answer.tokens)),
+        *_choices(instance),
+        *(list(answer.choice_logprobs), list(answer.choice_lengths), list(answer.chosen), len(answer.chosen)),
+        *(answer.is_greedy, completions[0].finish_reason),
         seconds,
         json.dumps(dict(instance.details), ensure_ascii=False, default=str) if instance.details else "",
     )
@@ -107,6 +113,12 @@ def record(
         dict(zip((column.name for column in COLUMNS), row, strict=True)),
         [dict(zip((column.name for column in SCORE_COLUMNS), score, strict=True)) for score in scores],
     )
+
+
+def _choices(instance: Instance) -> tuple[list[str], list[int]]:
+    """All references where there are several, and which of them are right."""
+    several = instance.references if len(instance.references) > 1 else ()
+    return [reference.text for reference in several], [i for i, one in enumerate(several) if one.is_correct]
 
 
 def _known(value: float) -> float | None:

@@ -25,6 +25,7 @@ def test_generation_is_stripped_and_keeps_its_scores(asked: Asked, completion: C
     answer = read("generation", asked("Who?", "*I"), completion([" Ab", "é \n"], [-1.0, -0.5], begin=9))
     assert (answer.text, answer.valid, answer.chosen, answer.is_greedy) == ("Abé", True, (), None)
     assert (answer.logprob, answer.token_logprobs, answer.n_bytes) == (-1.5, (-1.0, -0.5), 7)
+    assert answer.tokens == (" Ab", "é \n")
 
 
 def test_an_empty_generation_is_an_empty_answer(asked: Asked, completion: Complete) -> None:

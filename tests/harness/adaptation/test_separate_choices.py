@@ -46,6 +46,7 @@ def test_the_choice_of_the_highest_mean_is_taken(read: Callable[..., Answer]) ->
     assert (answer.text, answer.chosen) == ("oil", (1,))
     assert answer.choice_logprobs == (-2.0, -2.5)
     assert (answer.logprob, answer.token_logprobs, answer.n_bytes) == (-2.5, (-1.0, -1.5), 4)
+    assert answer.tokens == (" o", "il")
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,7 @@ from harness.execution.tasks import Task
 from harness.scenarios.base import Scenario
 from harness.types import Answer, Completion, Instance, Prompt, Reference, Request
 
-ANSWER = Answer("oil", -1.5, (-1.0, -0.5), 4)
+ANSWER = Answer("oil", -1.5, (-1.0, -0.5), 4, tokens=(" o", "il"))
 CHOICE = dataclasses.replace(ANSWER, choice_logprobs=(-1.5, -2.5), chosen=(0,))
 COMPLETION = Completion(" oil", (" o", "il"), (-1.0, -0.5), (0, 2), "stop")
 REQUEST = Request((Prompt("prompt", " oil"), Prompt("prompt", " tea")), 0, n_examples=2, n_dropped=3, n_cut=1)
@@ -67,9 +67,14 @@ def test_a_row_of_a_choice(make: Make, asked: Callable[..., Instance]) -> None:
         "logprob": -1.5,
         "n_bytes": 4,
         "token_logprobs": [-1.0, -0.5],
+        "tokens": [" o", "il"],
         "choices": ["oil", "tea"],
+        "gold_choices": [0],
         "choice_logprobs": [-1.5, -2.5],
+        "choice_lengths": [],
+        "chosen": [0],
         "n_tied": 1,
+        "is_greedy": None,
         "finish_reason": "stop",
         "seconds": 0.25,
         "details": "",
