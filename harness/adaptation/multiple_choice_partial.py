@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 
 from harness.adaptation.in_context import build_context, prompts_after
@@ -10,7 +9,7 @@ from harness.adaptation.multiple_choice_separate import MultipleChoiceSeparateOr
 from harness.adaptation.window import Window
 from harness.errors import RunError
 from harness.scenarios.base import AdapterSpec
-from harness.types import Instance, Request
+from harness.types import Instance, Normalization, Request
 
 BLANK = "_"
 
@@ -43,9 +42,9 @@ class MultipleChoiceSeparatePartial(MultipleChoiceSeparateOriginal):
         filled = [f"{context.text}{choice}" for choice in choices]
         return context.to_score(prompts_after(filled, [rest] * len(choices), window))
 
-    def scores(self, logprobs: Sequence[Sequence[float]], lengths: Sequence[int]) -> list[float]:  # noqa: ARG002
-        """The sums: the same words have as many tokens, but for one at the border with a choice."""
-        return [math.fsum(values) for values in logprobs]
+    def lengths(self, by: Normalization, logprobs: Sequence[Sequence[float]], texts: Sequence[str]) -> list[int]:  # noqa: ARG002
+        """1 each: the same words have as many tokens, but for one at the border with a choice."""
+        return [1] * len(texts)
 
 
 def _around_blank(instance: Instance) -> tuple[str, str]:
