@@ -15,6 +15,7 @@ import pyarrow.parquet as pq
 
 from harness.errors import RunError, UserError
 from harness.execution.records import SCHEMA, SCORE_SCHEMA
+from harness.models.gguf_facts import file_sha256
 from harness.reports.markdown import markdown_report
 from harness.results import Run
 
@@ -64,7 +65,7 @@ def _remove_empty(folders: list[Path]) -> None:
 def write_run(folder: Path, run: Run) -> None:
     """``run.json``, the frames as Parquet and those of what was found as CSV too, ``report.md``.
 
-    The record gets ``remarks``: the notes among what was found.
+    The record gets ``remarks``, the notes among what was found, and ``files``, the SHA-256 of every Parquet file.
     """
     for name, schema in (("instances", SCHEMA), ("scores", SCORE_SCHEMA)):
         pq.write_table(
@@ -76,6 +77,7 @@ def write_run(folder: Path, run: Run) -> None:
         found: pd.DataFrame = getattr(run.findings, name)
         found.to_parquet(folder / f"{name}.parquet", index=False)
         found.to_csv(folder / f"{name}.csv", index=False)
-    record = run.record | {"remarks": run.findings.notes}
+    hashes = {path.name: file_sha256(path) for path in sorted(folder.glob("*.parquet"))}
+    record = run.record | {"remarks": run.findings.notes, "files": hashes}
     (folder / "run.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
     (folder / "report.md").write_text(markdown_report(run), encoding="utf-8")
