@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import math
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from types import TracebackType
 from typing import Protocol
@@ -16,6 +16,8 @@ import pydantic
 from harness.continuation import first_of_continuation
 from harness.errors import RunError, UserError
 from harness.serving.batches import in_batches
+from harness.serving.divergence import Compared, Recorded, ask
+from harness.serving.timing import Memory, Timed, read_memory, stream
 from harness.serving.wire import Choice, CompletionBody, Detokenized, Tokenized
 from harness.types import Completion, Prompt, Request
 
@@ -125,6 +127,31 @@ class Endpoint:
         with self._failures():
             body = self._client.post("/detokenize", body={"tokens": tokens}, cast_to=object)
             return Detokenized.model_validate(body).prompt
+
+    def record(self, windows: Mapping[str, object]) -> Recorded:
+        """Have next-token distributions kept, to compare others with.
+
+        Raises:
+            NotOffered: the endpoint cannot.
+            RunError: it failed, or its answer is not usable.
+        """
+        with self._failures():
+            return ask(self._client, {**windows, "mode": "record"}, Recorded)
+
+    def compare(self, windows: Mapping[str, object]) -> Compared:
+        """Compare next-token distributions with those that were kept; raises as :meth:`record` does."""
+        with self._failures():
+            return ask(self._client, {**windows, "mode": "compare"}, Compared)
+
+    def time(self, prompt: Sequence[int], max_tokens: int) -> Timed:
+        """Have so many tokens generated after a prompt, and take the times."""
+        with self._failures():
+            return stream(self._client, self._model, prompt, max_tokens)
+
+    def memory(self) -> Memory:
+        """What the server took of memory so far."""
+        with self._failures():
+            return read_memory(self._client)
 
     def _tokens(self, body: dict[str, object]) -> list[int]:
         with self._failures():

@@ -33,6 +33,19 @@ class CompletionBody(BaseModel):
     choices: list[Choice]
 
 
+class Piece(BaseModel):
+    """What one event of a stream adds to a completion."""
+
+    text: str = ""
+    token_ids: list[int] | None = None
+
+
+class Chunk(BaseModel):
+    """One event of a stream."""
+
+    choices: list[Piece]
+
+
 class Tokenized(BaseModel):
     """The answer to ``/tokenize``."""
 

@@ -1,0 +1,101 @@
+"""Samples of speed and memory, and the table that follows from them."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+
+
+class Quantity(StrEnum):
+    """What a sample is of."""
+
+    PREFILL = "prefill_tokens_per_second"
+    DECODE = "decode_tokens_per_second"
+    FIRST_TOKEN = "seconds_to_first_token"
+    PEAK_RSS = "peak_rss_bytes"
+    GPU = "gpu_bytes"
+
+
+class Sample(NamedTuple):
+    """A row of ``efficiency.parquet``."""
+
+    model: str
+    round: int
+    """From 1; 0 for what was read when the model's questions had been asked."""
+    quantity: Quantity
+    value: float
+
+
+DTYPES = {"model": "str", "round": "int64", "quantity": "str", "value": "float64"}
+
+
+class Column(NamedTuple):
+    """A column of ``efficiency.csv``."""
+
+    name: str
+    meaning: str
+
+
+COLUMNS = (
+    Column("model", "label of the model"),
+    Column("bytes", "of its file, or of all parts"),
+    Column("bits_per_weight", "8 bytes / parameters"),
+    Column("prefill_tokens_per_second", "tokens of a prompt over the time to the first token, median of the rounds"),
+    Column("prefill_iqr", "spread of the rounds: upper less lower quartile; missing with one round"),
+    Column("decode_tokens_per_second", "tokens after the first over their time, one stream, median of the rounds"),
+    Column("decode_iqr", "spread of the rounds"),
+    Column("first_token_p50", "seconds from sending a short question to its first token, median of all rounds"),
+    Column("first_token_p95", "its 95th percentile"),
+    Column("peak_rss_bytes", "most main memory that the server ever had, pages of the file included"),
+    Column("gpu_bytes", "memory on GPUs, 0 without one"),
+    Column("rounds", "how many were timed"),
+)
+
+
+def samples_frame(samples: Sequence[Sample]) -> pd.DataFrame:
+    """Samples as a frame, whose columns are there without any too."""
+    return pd.DataFrame(samples, columns=list(DTYPES)).astype(DTYPES)
+
+
+def efficiency_table(samples: pd.DataFrame, models: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """What the samples say, a row a model; pure.
+
+    Args:
+        samples: ``efficiency.parquet``; NaN is no sample. A model without any has missing values.
+        models: ``models`` of ``run.json``, whose order the table has.
+    """
+    known = samples if len(samples) else samples_frame(())
+    known = known[known["value"].notna()]
+    rows = [_row(model, known[known["model"] == model["label"]]) for model in models]
+    return pd.DataFrame(rows, columns=[column.name for column in COLUMNS])
+
+
+def _row(model: Mapping[str, Any], samples: pd.DataFrame) -> tuple[Any, ...]:
+    def of(quantity: Quantity) -> pd.DataFrame:
+        return samples[samples["quantity"] == quantity]
+
+    prefill, decode = (
+        of(quantity).groupby("round")["value"].median() for quantity in (Quantity.PREFILL, Quantity.DECODE)
+    )
+    first = of(Quantity.FIRST_TOKEN)["value"].to_numpy()
+    return (
+        *(model["label"], model["bytes"], model["bits_per_weight"]),
+        *(_quantile(prefill.to_numpy(), 0.5), _spread(prefill.to_numpy())),
+        *(_quantile(decode.to_numpy(), 0.5), _spread(decode.to_numpy())),
+        *(_quantile(first, 0.5), _quantile(first, 0.95)),
+        *(of(Quantity.PEAK_RSS)["value"].max(), of(Quantity.GPU)["value"].max()),
+        len(prefill.index.union(decode.index)),
+    )
+
+
+def _quantile(values: np.ndarray[Any, np.dtype[np.float64]], share: float) -> float:
+    return float(np.quantile(values, share)) if len(values) else math.nan
+
+
+def _spread(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+    return _quantile(values, 0.75) - _quantile(values, 0.25) if len(values) > 1 else math.nan
