@@ -28,11 +28,11 @@ class Display(Protocol):
         ...
 
     def running(self, total: int) -> AbstractContextManager[None]:
-        """Around the asking of ``total`` instances, all models and tasks together."""
+        """Around the asking of ``total`` instances and windows of text, all models and tasks together."""
         ...
 
     def tick(self) -> None:
-        """One instance is done."""
+        """One of them is done."""
         ...
 
     def finished(self, words: str) -> None:
@@ -100,7 +100,7 @@ class LineDisplay:
     @contextmanager
     def running(self, total: int) -> Iterator[None]:
         """Say how much there is to do."""
-        self.say(f"asking {total:,} instances in all")
+        self.say(f"asking {total:,} instances and windows of text in all")
         yield
 
     def tick(self) -> None:

@@ -6,7 +6,8 @@
     ├── UserError       the input is wrong: a config, a path, an option (exit code 2)
     │   └── MissingTable  the data of one scenario cannot be had; a run goes on with the others
     └── RunError        the input was right and something failed while running (exit code 1)
-        └── DoesNotFit  one instance is too long for the context, whatever is left out of its prompt
+        ├── DoesNotFit  one instance is too long for the context, whatever is left out of its prompt
+        └── NotOffered  the endpoint lacks an extension of OpenAI's API; a run goes on without it
 """
 
 from __future__ import annotations
@@ -52,3 +53,7 @@ class RunError(HarnessError):
 
 class DoesNotFit(RunError):
     """An instance is too long for the context, whatever is left out of its prompt: it is left out, and counted."""
+
+
+class NotOffered(RunError):
+    """The endpoint has no such extension of OpenAI's API: what needs it is left out, and told."""

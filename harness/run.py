@@ -6,6 +6,7 @@ import datetime
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -14,6 +15,10 @@ from harness.child_process import usable_cores
 from harness.data.store import open_store
 from harness.data.table import Store
 from harness.display import Display
+from harness.divergence.comparison import Comparison
+from harness.divergence.plan import Reading, make_plan
+from harness.divergence.records import no_tokens
+from harness.divergence.text import Text, read_text
 from harness.execution.concurrency import Concurrency
 from harness.execution.gather import frame, gather
 from harness.execution.known import known_scenarios, own_scenarios
@@ -41,6 +46,7 @@ def run(spec: RunSpec, display: Display) -> Run:
     started = datetime.datetime.now(datetime.UTC)
     store = open_store(spec.dataset_dir, display.say)
     planned = plan(_chosen(spec, store), store, spec.asking)
+    text = read_text(spec.divergence_text) if spec.divergence else None
     tasks = planned.tasks
     for line in planned.left_out:
         display.say(line)
@@ -53,19 +59,27 @@ def run(spec: RunSpec, display: Display) -> Run:
             threads=usable_cores(),
             say=display.say,
         )
-        room = _try_all(candidates, spec, folder, display)
-        with display.running(len(candidates) * sum(len(task.instances) for task in tasks)):
-            asked = [_ask_all(candidate, tasks, spec.concurrency, room, folder, display) for candidate in candidates]
+        tried = _try_all(candidates, text, spec, folder, display)
+        n_asked = len(candidates) * sum(len(task.instances) for task in tasks)
+        with display.running(n_asked + (tried.comparison.n_asked if tried.comparison else 0)):
+            asked = [_ask_all(candidate, tasks, tried, spec.concurrency, folder, display) for candidate in candidates]
         tables = gather(tasks, asked)
-        measured = Measured(frame(tables.instances), frame(tables.scores), pd.DataFrame(), pd.DataFrame())
-        record = run_record(spec, candidates, planned, [*notes, *tables.notes], started)
+        notes += tables.notes
+        tokens, divergence = no_tokens(), None
+        if tried.comparison:
+            tokens, divergence = tried.comparison.tokens, tried.comparison.record
+            notes += tried.comparison.notes
+        measured = Measured(frame(tables.instances), frame(tables.scores), tokens, pd.DataFrame())
+        record = run_record(spec, candidates, planned, divergence, notes, started)
         found = Run(record, measured, analyse(record, measured))
         write_run(folder, found)
     return found
 
 
 def _chosen(spec: RunSpec, store: Store) -> list[Scenario]:
-    """The scenarios of the suites, those that are named, and the user's own files."""
+    """The scenarios of the suites, those that are named, and the user's own files; none if that is what is named."""
+    if not spec.asks_questions:
+        return []
     known = known_scenarios()
     own = own_scenarios(spec.scenario_files, known)
     selectors = [selector for name in spec.suites for selector in suite(name, known, store)]
@@ -87,31 +101,43 @@ def _serving(candidate: Candidate, concurrency: int, folder: Path) -> Iterator[E
         yield endpoint
 
 
-def _try_all(candidates: list[Candidate], spec: RunSpec, folder: Path, display: Display) -> int:
-    """Start every model once before the first question: hours of answers are not lost to the last one's bad file.
+class _Tried(NamedTuple):
+    """What is known once every model has been served."""
 
-    Returns:
-        Tokens that the smallest context holds. All models' prompts keep to it, so that all are asked alike.
-    """
+    room: int
+    """Tokens that the smallest context holds. All models' prompts keep to it, so that all are asked alike."""
+    comparison: Comparison | None
+    """Of next-token distributions; None where that is not wanted."""
+
+
+def _try_all(candidates: list[Candidate], text: Text | None, spec: RunSpec, folder: Path, display: Display) -> _Tried:
+    """Start every model once before the first question: hours of answers are not lost to the last one's bad file."""
     contexts: list[int] = []
+    readings: dict[str, Reading] = {}
     for candidate in candidates:
         display.say(f"{candidate.label}: checking that it can be served")
         with _serving(candidate, spec.concurrency, folder) as endpoint:
             contexts.append(endpoint.context)
             if spec.asking.chat:
                 endpoint.tokenize_chat("")
-    return min(contexts)
+            if text:
+                n_vocabulary = candidate.facts.vocabulary_size
+                readings[candidate.label] = Reading(endpoint.tokenize(text.text), endpoint.bos, n_vocabulary)
+    room = min(contexts)
+    if text is None:
+        return _Tried(room, None)
+    return _Tried(room, Comparison(make_plan(text, readings, context=room, most=spec.divergence_windows)))
 
 
 def _ask_all(
-    candidate: Candidate, tasks: list[Task], concurrency: int, room: int, folder: Path, display: Display
+    candidate: Candidate, tasks: list[Task], tried: _Tried, concurrency: int, folder: Path, display: Display
 ) -> list[Asked]:
-    """All tasks, put to one model."""
+    """All tasks, put to one model, and after them the windows of text."""
     label = candidate.label
     found: list[Asked] = []
     display.say(f"{label}: starting its server")
     with _serving(candidate, concurrency, folder) as endpoint:
-        endpoint.room = room
+        endpoint.room = tried.room
         limit = Concurrency(concurrency)
         endpoint.on_overload = limit.overloaded
         for task in tasks:
@@ -119,4 +145,7 @@ def _ask_all(
             asked = run_task(endpoint, label, task, concurrency=limit, tick=display.tick)
             display.finished(f"{label}: {task.label}, {asked.summary(task)}")
             found.append(asked)
+        if tried.comparison:
+            display.say(f"{label}: divergence")
+            display.finished(f"{label}: {tried.comparison.ask(endpoint, label, display.tick)}")
     return found

@@ -11,13 +11,16 @@ from pathlib import Path
 from typing import Any
 
 from harness.child_process import usable_cores
+from harness.errors import UserError
 from harness.execution.plan import Plan
 from harness.execution.tasks import Asking
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.candidates import Candidate
 from harness.models.hub import Repository
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
+NO_SCENARIOS = "none"
+"""In place of all scenarios: only next-token distributions are compared."""
 PACKAGES = ("llama-cpp-python", "numpy", "openai", "pandas", "quant-harness", "scipy", "statsmodels")
 
 
@@ -37,10 +40,38 @@ class RunSpec:
     asking: Asking
     margin: float
     """The loss that counts as none, as a share: 0.01 is one percentage point."""
+    divergence: bool
+    """Whether next-token distributions are compared too."""
+    divergence_text: Path | None
+    """Over which text; None for the bundled one."""
+    divergence_windows: int | None
+    """Over so many windows of it, at most; None for all."""
     dataset_dir: Path | None
     concurrency: int
     out: Path
     cache_dir: Path
+
+    def __post_init__(self) -> None:
+        """Refuse what contradicts itself.
+
+        Raises:
+            UserError: nothing would be done, or both nothing and something.
+        """
+        if not self.divergence and self.divergence_text:
+            raise UserError("--divergence-text and --no-divergence contradict each other; leave one of them out.")
+        if NO_SCENARIOS not in self.scenarios:
+            return
+        if self.scenarios != (NO_SCENARIOS,) or self.suites or self.scenario_files:
+            raise UserError(
+                f"--scenarios {NO_SCENARIOS} stands alone: leave out other scenarios, --suite and --scenario-file."
+            )
+        if not self.divergence:
+            raise UserError(f"--scenarios {NO_SCENARIOS} and --no-divergence leave nothing to do; drop one of them.")
+
+    @property
+    def asks_questions(self) -> bool:
+        """Whether any scenario is wanted."""
+        return NO_SCENARIOS not in self.scenarios
 
     def command(self) -> str:
         """The command line that asks for this run again, into another folder."""
@@ -51,6 +82,8 @@ class RunSpec:
         words += ["--scenarios", ",".join(self.scenarios)] if self.scenarios else []
         words += [word for path in self.scenario_files for word in ("--scenario-file", str(path))]
         words += ["--seed", str(self.asking.seed), "--margin", f"{100 * self.margin:g}pp"]
+        words += ["--divergence-text", str(self.divergence_text)] if self.divergence_text else []
+        words += ["--divergence-windows", str(self.divergence_windows or 0)] if self.divergence else ["--no-divergence"]
         words += ["--max-instances", str(self.asking.max_instances or 0), "--concurrency", str(self.concurrency)]
         words += ["--trials", str(self.asking.trials)] if self.asking.trials > 1 else []
         words += ["--chat"] if self.asking.chat else []
@@ -61,9 +94,14 @@ class RunSpec:
 
 
 def run_record(
-    spec: RunSpec, candidates: list[Candidate], plan: Plan, notes: list[str], started: datetime.datetime
+    spec: RunSpec,
+    candidates: list[Candidate],
+    plan: Plan,
+    divergence: dict[str, Any] | None,
+    notes: list[str],
+    started: datetime.datetime,
 ) -> dict[str, Any]:
-    """``run.json``: what was run, with what, on what."""
+    """``run.json``: what was run, with what, on what; ``divergence`` says over what distributions were compared."""
     return {
         "schema_version": SCHEMA_VERSION,
         "command": spec.command(),
@@ -92,6 +130,7 @@ def run_record(
             }
             for task in plan.tasks
         ],
+        "divergence": divergence,
         "left_out": plan.left_out,
         "notes": notes,
     }

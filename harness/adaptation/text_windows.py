@@ -36,9 +36,13 @@ def chunks(tokens: Ids, bos: Ids, size: int) -> list[Prompt]:
     window. Of a window's ``size`` tokens ``size - size // 2 - 1`` are scored. What is left at the end is not asked; but
     a text of less than one window, which llama-perplexity refuses, is one shorter window.
     """
-    stream = (*bos, *tokens)
-    size = min(size, len(stream))
-    begins = range(0, len(stream) - size + 1, size)
-    windows = [(*bos, *stream[begin + len(bos) : begin + size]) for begin in begins]
+    size = min(size, len(bos) + len(tokens))
     border = size // 2 + 1
-    return [Prompt(window[:border], window[border:]) for window in windows]
+    return [Prompt(window[:border], window[border:]) for window in whole_windows(tokens, bos, size)]
+
+
+def whole_windows(tokens: Ids, bos: Ids, size: int) -> list[tuple[int, ...]]:
+    """The windows of :func:`chunks`, each with ``size`` tokens; none for a text of fewer."""
+    stream = (*bos, *tokens)
+    begins = range(0, len(stream) - size + 1, size)
+    return [(*bos, *stream[begin + len(bos) : begin + size]) for begin in begins]

@@ -58,7 +58,8 @@ def run(
     scenarios: Annotated[
         str,
         typer.Option(
-            help="Names, by commas; `harness scenarios` lists them. mmlu:anatomy+astronomy names slices of one.",
+            help="Names, by commas; `harness scenarios` lists them. mmlu:anatomy+astronomy names slices of one. "
+            "`none` asks no questions and compares next-token distributions only.",
             envvar="HARNESS_SCENARIOS",
         ),
     ] = "",
@@ -79,6 +80,24 @@ def run(
     margin: Annotated[
         str, typer.Option(help="The loss that counts as none, in percentage points.", envvar="HARNESS_MARGIN")
     ] = "1pp",
+    divergence_text: Annotated[
+        Path | None,
+        typer.Option(
+            help="UTF-8 text over which next-token distributions are compared.",
+            envvar="HARNESS_DIVERGENCE_TEXT",
+            show_default="the bundled corpus' held-out text",
+        ),
+    ] = None,
+    divergence_windows: Annotated[
+        int,
+        typer.Option(min=0, help="Windows of that text, at most; 0 for all.", envvar="HARNESS_DIVERGENCE_WINDOWS"),
+    ] = 64,
+    no_divergence: Annotated[
+        bool,
+        typer.Option(
+            "--no-divergence", help="Do not compare next-token distributions.", envvar="HARNESS_NO_DIVERGENCE"
+        ),
+    ] = False,
     dataset_dir: DatasetDir = None,
     out: Annotated[
         Path | None,
@@ -116,6 +135,9 @@ def run(
             perturbations=tuple(find_perturbations(list(_names(perturbations)))),
         ),
         margin=read_margin(margin),
+        divergence=not no_divergence,
+        divergence_text=divergence_text,
+        divergence_windows=divergence_windows or None,
         dataset_dir=dataset_dir,
         concurrency=concurrency,
         out=out or Path("results") / datetime.datetime.now().strftime("%Y%m%d-%H%M%S"),

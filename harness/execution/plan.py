@@ -25,7 +25,7 @@ def plan(scenarios: list[Scenario], store: Hub | Mirror, asking: Asking) -> Plan
     """The tasks of the scenarios whose data is here or can be had.
 
     Raises:
-        UserError: that is none of them.
+        UserError: that is none of them, though there are some.
     """
     tasks: list[Task] = []
     missing: list[MissingTable] = []
@@ -38,7 +38,7 @@ def plan(scenarios: list[Scenario], store: Hub | Mirror, asking: Asking) -> Plan
             missing.append(error)
     if len(missing) == 1 == len(scenarios):
         raise missing[0]
-    if len(missing) == len(scenarios):
+    if missing and len(missing) == len(scenarios):
         raise UserError(f"The data of none of the {len(scenarios)} scenarios can be had: {missing[0]}")
     return Plan(tasks, [f"Left out: {error}" for error in missing], data)
 

@@ -29,7 +29,7 @@ def test_logs_get_a_line_for_each_thing_done_and_no_colours() -> None:
     do_a_run(display)
     assert written.getvalue().splitlines() == [
         "quantizing to q4_k_m",
-        "asking 1,200 instances in all",
+        "asking 1,200 instances and windows of text in all",
         "q4_k_m: world_facts",
         "q4_k_m: world_facts, exact_match 0.500 over 1200",
     ]

@@ -13,7 +13,7 @@ from typing import NamedTuple
 
 from harness.layout import LETTERS, QUESTION
 from harness.scenarios.world import phrasings, questions
-from harness.scenarios.world.facts import World
+from harness.scenarios.world.facts import WORLD_SEED, World
 from harness.scenarios.world.phrasings import Relation
 from harness.scenarios.world.questions import Question
 
@@ -24,6 +24,9 @@ class Piece(NamedTuple):
     text: str
     is_answer: bool
 
+
+N_PARAGRAPHS = 340
+"""Of the held-out text: some 60 windows of 512 tokens of the bundled model's vocabulary."""
 
 Document = list[Piece]
 Maker = Callable[[World, random.Random], Document]
@@ -51,6 +54,11 @@ def passages(world: World, rng: random.Random, count: int) -> list[str]:
         ]
         found.append(" ".join(sentences))
     return found
+
+
+def held_out_text(world: World) -> str:
+    """One long text of such passages, a line each: what next-token distributions are compared over by default."""
+    return "\n".join(passages(world, random.Random(f"{WORLD_SEED}/held_out_text"), N_PARAGRAPHS)) + "\n"
 
 
 def _statements(world: World, rng: random.Random) -> Document:

@@ -1,0 +1,1 @@
+"""Next-token distributions of every quantization against the reference's, over one text, token by token."""
