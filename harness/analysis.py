@@ -7,6 +7,8 @@ from typing import Any
 import pandas as pd
 
 from harness.degradation.chance import tasks_at_chance
+from harness.degradation.divergence import divergence_rows
+from harness.degradation.notes import notes_on
 from harness.degradation.sets import set_table
 from harness.degradation.table import degradation_table, in_order
 from harness.degradation.worst import worst_cases
@@ -31,10 +33,19 @@ def analyse(record: dict[str, Any], measured: Measured) -> Findings:
         for task in record["tasks"]
     }
     guess_rates = {task["scenario"]: float(task["guess_rate"]) for task in record["tasks"]}
-    single = degradation_table(pd.concat([scores, worst_cases(scores)]), reference, seed=seed)
+    single = degradation_table(
+        pd.concat([scores, worst_cases(scores)]),
+        instances,
+        {(task["scenario"], task["adapter"]): task["metrics"][0] for task in record["tasks"]},
+        reference=reference,
+        null=record["null"],
+        margin=float(record["margin"]),
+        seed=seed,
+    )
     together = set_table(instances, judges, reference, seed=seed)
+    degradation = in_order(single, together, pd.DataFrame(divergence_rows(measured.tokens, seed=seed)))
     return Findings(
-        degradation=in_order(single, together),
+        degradation=degradation,
         slices=pd.DataFrame(),
-        notes=tasks_at_chance(instances, reference, guess_rates),
+        notes=[*tasks_at_chance(instances, reference, guess_rates), *notes_on(scores, degradation)],
     )

@@ -8,7 +8,7 @@ from collections.abc import Callable, Mapping, Sequence
 import numpy as np
 import pandas as pd
 
-from harness.degradation.binary import CONFIDENCE, PairedResult
+from harness.degradation.binary import CONFIDENCE, NO_INTERVAL, PairedResult
 from harness.metrics.base import SetMetric
 
 RESAMPLES = 200
@@ -31,7 +31,7 @@ def compare_sets(judge: Judge, reference: Trials, candidate: Trials, *, seed: in
     delta = judge_trials(judge, candidate) - judge_trials(judge, reference)
     n = len(reference[0])
     if n < 2 or math.isnan(delta):
-        return PairedResult(delta, math.nan, math.nan, math.nan)
+        return PairedResult(delta, *NO_INTERVAL[:2], math.nan, NO_INTERVAL.method)
     rng = np.random.default_rng(seed)
     deltas: list[float] = []
     for _ in range(RESAMPLES):
@@ -40,9 +40,9 @@ def compare_sets(judge: Judge, reference: Trials, candidate: Trials, *, seed: in
         deltas.append(found - expected)
     known = np.array([value for value in deltas if not math.isnan(value)])
     if not len(known):
-        return PairedResult(delta, math.nan, math.nan, math.nan)
+        return PairedResult(delta, *NO_INTERVAL[:2], math.nan, NO_INTERVAL.method)
     low, high = np.quantile(known, [(1 - CONFIDENCE) / 2, (1 + CONFIDENCE) / 2])
-    return PairedResult(delta, float(low), float(high), math.nan)
+    return PairedResult(delta, float(low), float(high), math.nan, "percentile")
 
 
 def judge_trials(judge: Judge, trials: Trials) -> float:

@@ -2,105 +2,104 @@
 
 from __future__ import annotations
 
-import math
-
-import numpy as np
 import pandas as pd
 
-from harness.degradation.binary import compare_binary, count_flips
-from harness.degradation.continuous import compare_continuous
-from harness.errors import RunError
+from harness.degradation.columns import DEGRADATION, table_of
+from harness.degradation.comparison import compare
+from harness.degradation.judging import judge_rows, milder
+from harness.degradation.pairs import TASK, pairs, with_answers
+from harness.degradation.pooled import ALL, Mains, pooled
+from harness.degradation.verdict import Verdict
+from harness.metrics.table import METRICS
 
-TASK = ["scenario", "adapter", "perturbation", "metric"]
+COLUMNS = [column.name for column in DEGRADATION]
 TASK_ORDER = ["model", "scenario", "adapter"]
-PAIR = ["trial", "instance_id"]
-COLUMNS = [
-    "model",
-    *TASK,
-    "n",
-    "value",
-    "reference_value",
-    "delta",
-    "ci_low",
-    "ci_high",
-    "p_value",
-    "flips_to_wrong",
-    "flips_to_right",
-]
+_SAID = ["p_holm", "verdict", "n_more"]
+_LIMITS = ["low90", "high90", "low95", "high95", "effect"]
 
 
-def degradation_table(scores: pd.DataFrame, reference: str, *, seed: int) -> pd.DataFrame:
-    """Compare every model with the reference, task by task.
+def degradation_table(
+    scores: pd.DataFrame,
+    instances: pd.DataFrame,
+    mains: Mains,
+    *,
+    reference: str,
+    null: str | None = None,
+    margin: float,
+    seed: int,
+) -> pd.DataFrame:
+    """Compare every model with the reference, task by task, and say what follows.
 
     Args:
         scores: one row a model, trial, instance, perturbation and metric, with the columns of
-            :data:`harness.execution.records.SCORE_COLUMNS`.
+            :data:`harness.execution.records.SCORE_COLUMNS`; worst cases beside single forms.
+        instances: the answers, with the columns of :data:`harness.execution.records.COLUMNS`.
+        mains: the main metric of each scenario and adapter, in the order asked.
         reference: label of the model that the others are compared with.
+        null: label of the reference's second run; a loss must be one against it too.
+        margin: the loss that counts as none, as a share: 0.01 is one point.
         seed: for the bootstrap and the permutation test.
 
     Returns:
-        A row for each model and task with :data:`COLUMNS`, in the order in which they first appear. ``n`` counts
-        instances; over several trials an instance's value is their mean, and flips are counted in every one. ``delta``
-        is value minus reference value, in the metric's own unit. The reference has rows of its own, without a
-        comparison; flips are missing where the metric knows no right and wrong.
+        A row for each model and task with the columns of :data:`~harness.degradation.columns.DEGRADATION`, in the order
+        in which they first appear, and a row ``all`` for each model after them, if anything was right or wrong. ``n``
+        counts instances; over several trials an instance's value is their mean. The reference has rows of its own,
+        without a comparison.
 
     Raises:
         RunError: an instance was asked of one model and not of the reference, or the other way round; it is named.
     """
-    rows: list[dict[str, object]] = []
-    for task, of_task in scores.groupby(TASK, sort=False):
-        base = of_task[of_task["model"] == reference].set_index(PAIR)
-        for model, of_model in of_task.groupby("model", sort=False):
-            paired = _paired(base, of_model.set_index(PAIR), str(model), " / ".join(str(part) for part in task if part))
-            row = dict(zip(TASK, task, strict=True)) | _compare(paired, seed, is_reference=model == reference)
-            rows.append({"model": model} | row)
-    return in_order(pd.DataFrame(rows, columns=COLUMNS))
+    answered = with_answers(scores, instances)
+    everything = pd.concat([answered, pooled(answered, mains)], ignore_index=True)
+    table = _compared(everything, mains, reference, seed)
+    judged = table["is_judged"] & (table["model"] != reference)
+    said = judge_rows(table[judged], null=null, margin=margin)
+    if null is not None and judged.any():
+        said = milder(said, _against_null(everything, mains, table[judged], reference, null, margin, seed))
+    table = table.join(said)
+    table.loc[table["is_judged"] & (table["model"] == reference), "verdict"] = str(Verdict.REFERENCE)
+    return in_order(table)
 
 
 def in_order(*tables: pd.DataFrame) -> pd.DataFrame:
     """The tables as one, by model and then by scenario and adapter, each in the order in which it first appears."""
-    table = pd.concat([table for table in tables if len(table)], ignore_index=True).reindex(columns=COLUMNS)
+    known = [table for table in tables if len(table)]
+    table = table_of(pd.concat(known, ignore_index=True) if known else [], DEGRADATION)
     order = {column: {name: i for i, name in enumerate(table[column].unique())} for column in TASK_ORDER}
     table = table.sort_values(TASK_ORDER, key=lambda values: values.map(order[str(values.name)]), kind="stable")
-    table = table.reset_index(drop=True)
-    return table.astype({"n": "int64", "flips_to_wrong": "Int64", "flips_to_right": "Int64"})
+    return table.reset_index(drop=True)
 
 
-def _paired(base: pd.DataFrame, other: pd.DataFrame, model: str, task: str) -> pd.DataFrame:
-    """Reference and candidate side by side, by trial and instance."""
-    alone = base.index.symmetric_difference(other.index)
-    if len(alone):
-        raise RunError(
-            f"{task}: instance {alone[0][1]!r} was not asked of both {model} and the reference; run them again."
-        )
-    if base.index.has_duplicates or other.index.has_duplicates:
-        raise RunError(f"{task}: an instance of {model} or the reference is there twice; run them again.")
-    columns = ["value", "correct"]
-    suffixes = ("_reference", "_candidate")
-    paired = base[[*columns, "weight"]].merge(other[columns], left_index=True, right_index=True, suffixes=suffixes)
-    return paired.sort_index()  # resampling goes by position: the order of the rows must not decide the interval
+def _compared(scores: pd.DataFrame, mains: Mains, reference: str, seed: int) -> pd.DataFrame:
+    """Figures of every model and task, and ``is_judged``: whether a verdict is to be given."""
+    rows: list[dict[str, object]] = []
+    for task, model, paired in pairs(scores, reference):
+        is_judged = _is_judged(task, mains)
+        is_share = task["scenario"] == ALL or METRICS[task["metric"]].is_share
+        found = compare(paired, seed=seed, judged=is_judged and is_share, is_reference=model == reference)
+        rows.append({"model": model, **task, **found, "is_judged": is_judged})
+    figures = [name for name in COLUMNS if name not in _SAID]
+    return pd.DataFrame(rows).reindex(columns=[*figures, *_LIMITS, "is_judged"]).astype({"is_judged": bool})
 
 
-def _compare(paired: pd.DataFrame, seed: int, *, is_reference: bool) -> dict[str, object]:
-    # An instance without a value in either model cannot be compared; n says how many could.
-    paired = paired.dropna(subset=["value_reference", "value_candidate"])
-    values = paired[["value_reference", "value_candidate", "weight"]].astype(float).groupby("instance_id").mean()
-    reference, candidate, weights = (values[column].to_numpy() for column in values)
-    row: dict[str, object] = {
-        "n": len(values),
-        "value": float(np.average(candidate, weights=weights)) if len(values) else math.nan,
-        "reference_value": float(np.average(reference, weights=weights)) if len(values) else math.nan,
-    }
-    if is_reference or paired.empty:
-        return row | {"delta": math.nan, "ci_low": math.nan, "ci_high": math.nan, "p_value": math.nan}
-    if paired["correct_reference"].isna().any():
-        return row | compare_continuous(reference, candidate, weights, seed=seed)._asdict()
-    right = paired["correct_reference"].astype(bool).to_numpy(), paired["correct_candidate"].astype(bool).to_numpy()
-    flips = count_flips(*right)
-    # Ties between choices earn a share of the credit, and so do several trials on average: no longer right or wrong.
-    whole = {*reference, *candidate} <= {0.0, 1.0}
-    if whole:
-        result = compare_binary(reference == 1, candidate == 1)
-    else:
-        result = compare_continuous(reference, candidate, weights, seed=seed)
-    return row | result._asdict() | {"flips_to_wrong": flips.to_wrong, "flips_to_right": flips.to_right}
+def _is_judged(task: dict[str, str], mains: Mains) -> bool:
+    if task["scenario"] == ALL:
+        return True
+    return not task["perturbation"] and task["metric"] == mains.get((task["scenario"], task["adapter"]))
+
+
+def _against_null(
+    scores: pd.DataFrame,
+    mains: Mains,
+    table: pd.DataFrame,
+    reference: str,
+    null: str,
+    margin: float,
+    seed: int,
+) -> pd.DataFrame:
+    """What the same rows say with the null run in the reference's place; by the index of ``table``."""
+    keys = pd.MultiIndex.from_frame(table[TASK].drop_duplicates())
+    asked = pd.MultiIndex.from_frame(scores[TASK]).isin(keys) & (scores["model"] != reference)
+    other = _compared(scores[asked], mains, null, seed)
+    rows = table[["model", *TASK]].reset_index().merge(other, on=["model", *TASK], how="left", validate="one_to_one")
+    return judge_rows(rows.set_index("index"), null=null, margin=margin)

@@ -1,4 +1,4 @@
-"""The degradation table in words: what the terminal and the Markdown page have in common."""
+"""The degradation table in words, task by task: what terminal, Markdown and HTML have in common."""
 
 from __future__ import annotations
 
@@ -12,18 +12,14 @@ from harness.methods import short_name
 from harness.metrics.table import METRICS
 from harness.reports import numbers
 
-HEADINGS = ("scenario", "n", "ref.", "value", "delta (95% interval)", "", "flips", "p")
-
-LEGEND = (
-    "delta: value minus reference, paired, with its 95% interval; ↓ worse, ↑ better than the reference beyond it. "
-    "flips: answers that turned wrong (-) and right (+)."
-)
+HEADINGS = ("scenario", "metric", "n", "ref.", "value", "delta (95% interval)", "", "flips", "p", "verdict")
 
 
 class Row(NamedTuple):
     """One line under one model; the fields are those of :data:`HEADINGS`."""
 
     scenario: str
+    metric: str
     n: str
     reference: str
     value: str
@@ -31,6 +27,7 @@ class Row(NamedTuple):
     arrow: str
     flips: str
     p_value: str
+    verdict: str
 
 
 def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
@@ -38,21 +35,39 @@ def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
 
     Other metrics and single perturbations are in the files only.
     """
-    adapters = degradation.groupby("scenario")["adapter"].nunique()
-    first = degradation.groupby(["scenario", "adapter"])["metric"].transform("first")
-    forms = degradation["perturbation"].isin(["", *WORST.values()])
-    shown = degradation[(degradation["model"] == model) & (degradation["metric"] == first) & forms]
-    for line in shown.to_dict("records"):
+    shown = main_rows(degradation)
+    adapters = shown.groupby("scenario")["adapter"].nunique()
+    for line in shown[shown["model"] == model].to_dict("records"):
         metric = METRICS[line["metric"]]
-        told = [short_name(line["adapter"])] if adapters[line["scenario"]] > 1 else []
-        told += [line["perturbation"]] if line["perturbation"] else []
+        interval = line["delta"], line["ci_low"], line["ci_high"]
         yield Row(
-            scenario=f"{line['scenario']} ({', '.join(told)})" if told else line["scenario"],
+            scenario=task_name(line, several=adapters[line["scenario"]] > 1),
+            metric=line["metric"],
             n=str(line["n"]),
             reference=numbers.figure(line["reference_value"]),
             value=numbers.figure(line["value"]),
-            delta=numbers.difference(line["delta"], line["ci_low"], line["ci_high"], is_share=metric.is_share),
-            arrow=numbers.arrow(line["ci_low"], line["ci_high"], higher_is_better=metric.higher_is_better),
+            delta=numbers.difference(*interval, is_share=metric.is_share),
+            arrow=numbers.arrow(*interval, higher_is_better=metric.higher_is_better),
             flips="" if pd.isna(line["flips_to_wrong"]) else f"-{line['flips_to_wrong']} +{line['flips_to_right']}",
             p_value=numbers.p_value(line["p_value"]),
+            verdict=verdict(line["verdict"], line["n_more"]),
         )
+
+
+def main_rows(degradation: pd.DataFrame) -> pd.DataFrame:
+    """Of every task the main metric, as asked and in the worst case."""
+    first = degradation.groupby(["scenario", "adapter"])["metric"].transform("first")
+    forms = degradation["perturbation"].isin(["", *WORST.values()])
+    return degradation[(degradation["metric"] == first) & forms & degradation["metric"].isin(METRICS)]
+
+
+def task_name(line: dict[str, str], *, several: bool) -> str:
+    """``world_choice (joint)``; the way of asking only where there are several of this scenario."""
+    told = [short_name(line["adapter"])] if several else []
+    told += [line["perturbation"]] if line["perturbation"] else []
+    return f"{line['scenario']} ({', '.join(told)})" if told else line["scenario"]
+
+
+def verdict(word: str, n_more: float | None) -> str:
+    """``inconclusive: 640 more instances``."""
+    return word if not word or pd.isna(n_more) else f"{word}: {numbers.count(int(n_more))} more instances"

@@ -19,14 +19,18 @@ import pytest
 import typer.main
 from typer.testing import CliRunner, Result
 
+from harness.analysis import analyse
 from harness.cli import app
-from harness.degradation.table import COLUMNS, degradation_table
+from harness.degradation.columns import DEGRADATION, TEXT
+from harness.degradation.table import COLUMNS
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.config import config_names
 from harness.models.gguf_facts import file_sha256
+from harness.results import Measured
 from harness.run_spec import PACKAGES
 from harness.scenarios.table import SCENARIOS
 
+NUMBERS = [column.name for column in DEGRADATION if column.type != TEXT]
 MARK = "HARNESS_TEST_MARK"
 """Environment variable by which everything that a run started is found, however far down."""
 INTERRUPTED = "interrupted; no results were written and no server is left running."
@@ -142,17 +146,20 @@ def test_all_files_are_there_and_nothing_else(small_run: Run) -> None:
 
 
 def test_the_table_has_the_columns_asked_for(small_run: Run) -> None:
-    table = pd.read_csv(small_run.out / "degradation.csv")
+    table = pd.read_csv(small_run.out / "degradation.csv", keep_default_na=False, na_values=dict.fromkeys(NUMBERS, ""))
     assert list(table.columns) == COLUMNS
     assert table["model"].unique().tolist() == ["f16", "q4_k_m", "f16_kv_q8_0"]
     tasks = ["multiple_choice_separate_original", "multiple_choice_joint", "language_modeling"]
-    assert table["adapter"].tolist() == tasks * 3
+    assert table["adapter"].tolist() == [*tasks, ""] * 3
     assert set(table["n"]) == {6}
+    verdicts = table["verdict"].to_numpy().reshape(3, 4)
+    assert verdicts[0].tolist() == ["reference"] * 4
+    assert all(verdicts[1:, [0, 1, 3]].ravel())
     reference, others = table[table["model"] == "f16"], table[table["model"] != "f16"]
     assert reference["delta"].isna().all()
     assert others[["value", "reference_value", "delta", "ci_low", "ci_high", "p_value"]].notna().all().all()
     assert (others["value"] - others["reference_value"] - others["delta"]).abs().max() < 1e-9
-    assert others["flips_to_wrong"].notna().tolist() == [True, True, False] * 2
+    assert others["flips_to_wrong"].notna().tolist() == [True, True, False, True] * 2
 
 
 def test_there_is_a_row_for_each_model_and_instance(small_run: Run) -> None:
@@ -165,19 +172,19 @@ def test_there_is_a_row_for_each_model_and_instance(small_run: Run) -> None:
 
 
 def test_the_table_can_be_computed_again_from_the_scores(small_run: Run) -> None:
-    scores = pd.read_parquet(small_run.out / "scores.parquet").astype({"correct": "boolean"})
-    again = degradation_table(scores, "f16", seed=3)
-    pd.testing.assert_frame_equal(again, small_run.degradation)
-    pd.testing.assert_frame_equal(
-        pd.read_csv(small_run.out / "degradation.csv").assign(perturbation="").convert_dtypes(),
-        again.convert_dtypes(),
-        rtol=1e-12,
-    )
+    record = json.loads((small_run.out / "run.json").read_text(encoding="utf-8"))
+    frames = [pd.read_parquet(small_run.out / f"{name}.parquet") for name in ("instances", "scores")]
+    nothing = pd.DataFrame()
+    measured = Measured(*(frame.astype({"correct": "boolean"}) for frame in frames), nothing, nothing)
+    again = analyse(record, measured).degradation
+    again = again[again["scenario"] != "divergence"]
+    found = small_run.degradation
+    pd.testing.assert_frame_equal(again, found[found["scenario"] != "divergence"].reset_index(drop=True))
 
 
 def test_json_is_the_table(small_run: Run) -> None:
     rows = json.loads(small_run.done.stdout)
-    assert [list(row) for row in rows] == [COLUMNS] * 9
+    assert [list(row) for row in rows] == [COLUMNS] * 12
     assert rows[0]["delta"] is None
     expected = small_run.degradation
     assert [row["value"] for row in rows] == pytest.approx(expected["value"].tolist(), abs=1e-9)

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 
 import numpy as np
 import pandas as pd
 import pytest
+
+from harness.degradation.table import degradation_table
 
 BINARY = ("exact_match", "quasi_exact_match")
 
@@ -44,5 +46,31 @@ def scores() -> Callable[..., pd.DataFrame]:
                 "correct": pd.array(correct, "boolean"),
             }
         )
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def compared() -> Callable[..., pd.DataFrame]:
+    """The degradation table of scores; each task's main metric is its first, and answers are letters.
+
+    A right answer is ``a``; a wrong one is ``b``, or what ``wrong`` says by model.
+    """
+
+    def make(
+        *parts: pd.DataFrame,
+        wrong: Mapping[str, str] = {},
+        margin: float = 0.01,
+        seed: int = 0,
+        null: str | None = None,
+    ) -> pd.DataFrame:
+        whole = pd.concat(parts, ignore_index=True)
+        first = whole.drop_duplicates(["scenario", "adapter"])
+        mains = {(str(s), str(a)): str(m) for s, a, m in first[["scenario", "adapter", "metric"]].to_numpy()}
+        answers = whole["model"].map(lambda model: wrong.get(model, "b")).mask(whole["value"] == 1, "a")
+        instances = whole.assign(answer=answers).drop_duplicates(
+            ["model", "scenario", "adapter", "trial", "instance_id", "perturbation"]
+        )
+        return degradation_table(whole, instances, mains, reference="f16", null=null, margin=margin, seed=seed)
 
     return make

@@ -94,12 +94,13 @@ def test_a_seed_always_gives_the_same_and_another_nearly_the_same() -> None:
 def test_one_instance_says_nothing_about_spread() -> None:
     result = compare_sets(SHARE.judge, rows([0.5]), rows([1.0]), seed=0)
     assert result.delta == 0.5
-    assert all(math.isnan(value) for value in result[1:])
+    assert all(math.isnan(value) for value in result[1:4])
+    assert result.interval == "none"
 
 
 def test_what_cannot_be_judged_has_neither_difference_nor_interval() -> None:
     for sides in ((rows([math.nan] * 3), rows([1, 0, 1])), (rows([1, 0, 1]), rows([math.nan] * 3))):
-        assert all(math.isnan(value) for value in compare_sets(SHARE.judge, *sides, seed=0))
+        assert all(math.isnan(value) for value in compare_sets(SHARE.judge, *sides, seed=0)[:4])
 
 
 def picky(needed: int) -> Callable[[pd.DataFrame], float]:
@@ -113,7 +114,7 @@ def test_resamples_that_cannot_be_judged_do_not_count() -> None:
     assert 0 < some.ci_low < some.delta == 0.5 < some.ci_high < 1
     none = compare_sets(picky(12), reference, candidate, seed=0)
     assert none.delta == 0.5
-    assert all(math.isnan(value) for value in none[1:])
+    assert all(math.isnan(value) for value in none[1:4])
 
 
 @settings(max_examples=20, deadline=None)
@@ -140,6 +141,7 @@ def test_rows_are_those_of_the_degradation_table() -> None:
     assert (other["model"], other["n"], other["value"], other["reference_value"]) == ("q8_0", 4, 0.25, 0.5)
     assert other["delta"] == -0.25
     assert other["ci_low"] <= other["delta"] <= other["ci_high"]
+    assert (own["interval"], other["interval"], other["verdict"]) == ("", "percentile", "")
     assert found[["p_value", "flips_to_wrong", "flips_to_right"]].isna().all().all()
 
 

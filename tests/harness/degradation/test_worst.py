@@ -5,7 +5,6 @@ from collections.abc import Callable
 import pandas as pd
 import pytest
 
-from harness.degradation.table import degradation_table
 from harness.degradation.worst import WORST, worst_cases
 from harness.errors import RunError
 
@@ -82,7 +81,9 @@ def test_metrics_models_and_trials_are_kept_apart(scores: Scores) -> None:
         assert values(worst, "q8_0", "robustness", metric) == [0, 0.25]
 
 
-def test_the_worst_forms_are_compared_and_need_not_be_the_same_ones(scores: Scores) -> None:
+def test_the_worst_forms_are_compared_and_need_not_be_the_same_ones(
+    scores: Scores, compared: Callable[..., pd.DataFrame]
+) -> None:
     asked = pd.concat(
         [
             scores("f16", [1, 1, 1, 1]),
@@ -91,7 +92,7 @@ def test_the_worst_forms_are_compared_and_need_not_be_the_same_ones(scores: Scor
             scores("q8_0", [1, 0, 1, 1], perturbation="lowercase"),
         ]
     )
-    table = degradation_table(pd.concat([asked, worst_cases(asked)]), "f16", seed=0)
+    table = compared(asked, worst_cases(asked)).query("scenario != 'all'")
     row = table[(table["model"] == "q8_0") & (table["perturbation"] == "worst(robustness)")].iloc[0]
     assert (row["n"], row["reference_value"], row["value"], row["delta"]) == (4, 0.75, 0.5, -0.25)
     assert (row["flips_to_wrong"], row["flips_to_right"]) == (2, 1)
