@@ -51,7 +51,7 @@ def divergence_rows(tokens: pd.DataFrame, *, seed: int) -> list[dict[str, object
     made of it. ``kld_not_finite`` counts both.
     """
     rows: list[dict[str, object]] = []
-    for model, frame in tokens.groupby("model", sort=False):
+    for model, frame in tokens.groupby("model", sort=False) if len(tokens) else ():
         groups = frame["window"].astype(str).to_numpy(object)
         what: dict[str, object] = {"model": model, "scenario": SCENARIO, "adapter": ADAPTER, "perturbation": ""}
         counts: dict[str, object] = {"n": len(frame), "n_groups": frame["window"].nunique()}

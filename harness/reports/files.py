@@ -13,6 +13,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
 
+from harness.divergence.records import SCHEMA as TOKEN_SCHEMA
 from harness.errors import RunError, UserError
 from harness.execution.records import SCHEMA, SCORE_SCHEMA
 from harness.models.gguf_facts import file_sha256
@@ -67,11 +68,9 @@ def write_run(folder: Path, run: Run) -> None:
 
     The record gets ``remarks``, the notes among what was found, and ``files``, the SHA-256 of every Parquet file.
     """
-    for name, schema in (("instances", SCHEMA), ("scores", SCORE_SCHEMA)):
-        pq.write_table(
-            pa.Table.from_pandas(getattr(run.measured, name), schema, preserve_index=False), folder / f"{name}.parquet"
-        )
-    run.measured.tokens.to_parquet(folder / "tokens.parquet", index=False)
+    for name, schema in (("instances", SCHEMA), ("scores", SCORE_SCHEMA), ("tokens", TOKEN_SCHEMA)):
+        measured: pd.DataFrame = getattr(run.measured, name).reindex(columns=schema.names)
+        pq.write_table(pa.Table.from_pandas(measured, schema, preserve_index=False), folder / f"{name}.parquet")
     run.measured.efficiency.to_parquet(folder / "efficiency.parquet", index=False)
     for name in ("degradation", "slices"):
         found: pd.DataFrame = getattr(run.findings, name)
