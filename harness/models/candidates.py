@@ -69,6 +69,7 @@ def prepare(
     cache_dir: Path,
     threads: int,
     say: Callable[[str], None],
+    null: str | None = None,
 ) -> tuple[list[Candidate], list[str]]:
     """Download and quantize what has to be.
 
@@ -80,6 +81,7 @@ def prepare(
         cache_dir: where quantized files are kept.
         threads: for llama.cpp's quantizer.
         say: told what is being done, in a few words.
+        null: what the null run will be called, if there is to be one: no model may have that name.
 
     Returns:
         The reference first, then the others in the order given; and sentences that a reader must know.
@@ -99,6 +101,8 @@ def prepare(
     twice = next((label for label in labels if labels.count(label) > 1), None)
     if twice:
         raise UserError(f"two different models would be called '{twice}'; rename one of the files.")
+    if null in (chosen.label, *labels):
+        raise UserError(f"a model would be called '{null}', as --null calls its run; rename the file.")
     first = source.as_reference(chosen.make())
     made = [plan.make() for plan in named]
     others = [candidate for candidate in made if not _same(candidate, first)]

@@ -6,10 +6,8 @@ sums and so the last bits of logits. Whatever a quantization seems to lose, the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import replace
 
-from harness.errors import UserError
 from harness.models.candidates import Candidate
 
 NULL = "null"
@@ -18,18 +16,8 @@ BATCH_SIZE = 64
 """Tokens decoded together at most: most prompts are then decoded in several pieces."""
 
 
-def null_candidate(candidates: Sequence[Candidate]) -> Candidate:
-    """The reference's second run.
-
-    Args:
-        candidates: those of the run, the reference first.
-
-    Raises:
-        UserError: one of them has the name already.
-    """
-    reference = candidates[0]
-    if any(candidate.label == NULL for candidate in candidates):
-        raise UserError(f"--null would call its run '{NULL}', as a model is called already; rename that model's file.")
+def null_candidate(reference: Candidate) -> Candidate:
+    """The reference's second run."""
     size = BATCH_SIZE if reference.serve.batch_size != BATCH_SIZE else 2 * BATCH_SIZE
     note = f"{NULL}: {reference.label} once more, in batches of {size} tokens, to show the noise floor."
     return replace(reference, label=NULL, serve=reference.serve.model_copy(update={"batch_size": size}), note=note)

@@ -27,7 +27,7 @@ class ServerProcess:
     """``python -m server`` on a free port of the loopback address; a context manager that leaves nothing running."""
 
     def __init__(self, model: Path, alias: str, serve: ServeConfig, log: Path, *, slots: int) -> None:
-        """Prepare to serve ``model`` under the name ``alias``, everything it prints going to ``log``."""
+        """Prepare to serve ``model`` under the name ``alias``, everything it prints going to the end of ``log``."""
         self._model = model
         self._alias = alias
         self._serve = serve
@@ -58,7 +58,7 @@ class ServerProcess:
 
     def _start(self) -> None:
         # The socket is bound here and inherited, so no other process can take the port in between.
-        with socket.socket() as listener, self._log.open("wb") as log:
+        with socket.socket() as listener, self._log.open("ab") as log:
             listener.bind(("127.0.0.1", 0))
             self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
             arguments = [str(self._model), "--alias", self._alias, *_options(self._serve)]

@@ -30,9 +30,13 @@ def said() -> list[str]:
 def prepared(little_f16: Path, cache: Path, said: list[str]) -> Prepared:
     """:func:`prepare` on the little Llama."""
 
-    def call(*models: str | Path, base: Path = little_f16, reference: str | Path | None = None) -> list[Candidate]:
+    def call(
+        *models: str | Path, base: Path = little_f16, reference: str | Path | None = None, null: str | None = None
+    ) -> list[Candidate]:
         given = None if reference is None else str(reference)
-        found, notes = prepare(base, [str(m) for m in models], given, cache_dir=cache, threads=1, say=said.append)
+        found, notes = prepare(
+            base, [str(m) for m in models], given, cache_dir=cache, threads=1, say=said.append, null=null
+        )
         said.extend(notes)
         return found
 
@@ -97,6 +101,17 @@ def test_two_files_of_one_name(prepared: Prepared, q8_0: Path, tmp_path: Path, s
     with pytest.raises(UserError, match=r"^two different models would be called 'q4_0'; rename one of the files\.$"):
         prepared("q4_0", shutil.copy(q8_0, tmp_path / "q4_0.gguf"))
     assert said == []  # nothing was made for it
+
+
+def test_the_null_runs_name_is_its_own(prepared: Prepared, q8_0: Path, tmp_path: Path, said: list[str]) -> None:
+    taken = shutil.copy(q8_0, tmp_path / "null.gguf")
+    said_then = r"^a model would be called 'null', as --null calls its run; rename the file\.$"
+    with pytest.raises(UserError, match=said_then):
+        prepared("q4_0", taken, null="null")
+    with pytest.raises(UserError, match=said_then):
+        prepared("q4_0", reference=taken, null="null")
+    assert said == []  # nothing was made for it
+    assert [c.label for c in prepared(taken)] == ["f16", "null"]
 
 
 @pytest.mark.parametrize("name", ["q9_0", "x" * 5000], ids=["unknown", "endless"])

@@ -4,7 +4,6 @@ from dataclasses import replace
 
 import pytest
 
-from harness.errors import UserError
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.candidates import Candidate
 from harness.models.config import ServeConfig
@@ -18,8 +17,7 @@ def reference() -> Candidate:
 
 
 def test_it_is_the_same_file_in_other_batches(reference: Candidate) -> None:
-    other = replace(reference, label="q8_0")
-    null = null_candidate([reference, other])
+    null = null_candidate(reference)
     assert (null.label, null.facts) == (NULL, reference.facts)
     assert null.serve == ServeConfig(cache_type_k="bf16", batch_size=64)
     assert null.note == "null: f16 once more, in batches of 64 tokens, to show the noise floor."
@@ -28,15 +26,7 @@ def test_it_is_the_same_file_in_other_batches(reference: Candidate) -> None:
 @pytest.mark.parametrize("size", [1, 64, 512])
 def test_batches_always_differ(size: int, reference: Candidate) -> None:
     served = replace(reference, serve=ServeConfig(batch_size=size))
-    assert null_candidate([served]).serve.batch_size != size
-
-
-@pytest.mark.parametrize("place", [0, 1])
-def test_a_model_of_that_name_is_told(place: int, reference: Candidate) -> None:
-    candidates = [reference, replace(reference, label="q8_0")]
-    candidates[place] = replace(candidates[place], label=NULL)
-    with pytest.raises(UserError, match=r"^--null would call its run 'null', as a model is called already; rename"):
-        null_candidate(candidates)
+    assert null_candidate(served).serve.batch_size != size
 
 
 @pytest.mark.parametrize("concurrency", [1, 2, 3, 16, 128])

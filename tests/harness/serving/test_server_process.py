@@ -45,6 +45,7 @@ def stand_in(monkeypatch: pytest.MonkeyPatch, code: str) -> None:
 
 
 def test_a_server_starts_answers_and_stops(tmp_path: Path, is_gone: IsGone) -> None:
+    (tmp_path / "server.log").write_text("what the last server said\n")
     with prepare(tmp_path, serve=load_config("f16_kv_q8_0").serve) as server:
         pid, url = server.pid, server.base_url
         health = httpx.get(url.removesuffix("/v1") + "/health", trust_env=False)
@@ -57,6 +58,7 @@ def test_a_server_starts_answers_and_stops(tmp_path: Path, is_gone: IsGone) -> N
     assert arguments[arguments.index("--flash-attention") + 1] == "on"
     assert arguments[arguments.index("--batch-size") + 1] == "512"
     assert is_gone(pid)
+    assert (tmp_path / "server.log").read_text().startswith("what the last server said\nserving world")
     with socket.socket() as again:
         again.bind(("127.0.0.1", urlsplit(url).port or 0))  # the port is free
     server.stop()  # a second time does nothing
