@@ -1,0 +1,1 @@
+"""What is done with runs on disk: read, recomputed, held against a margin, compared, planned from."""
