@@ -8,15 +8,19 @@ from __future__ import annotations
 import math
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy.stats import binom, t
 from statsmodels.regression.linear_model import WLS
 
 from harness.degradation.binary import CONFIDENCE, NO_INTERVAL, Interval, share_limits
 from harness.degradation.continuous import bootstrap_interval, sign_flips
+from harness.degradation.power import design_effect
 
 MANY, FEWEST = 40, 10
 """From so many clusters on their own spread is trusted; with fewer than that many nothing can be said of it."""
+PRIOR_ICC = 0.2
+"""Correlation within clusters that is supposed where there are no flips to tell, with the weight of one flip."""
 
 Floats = NDArray[np.float64]
 Labels = NDArray[np.object_]
@@ -82,15 +86,22 @@ def clustered_p(differences: Floats, groups: Labels, *, weights: Floats | None =
 
 def cluster_codes(groups: Labels) -> NDArray[np.intp]:
     """A number for each group, from 0; every empty group is one of its own."""
-    alone = np.array([not group for group in groups], bool)
-    _, codes = np.unique(np.asarray(groups, str), return_inverse=True)
-    codes = np.where(alone, len(groups) + np.arange(len(groups)), codes)
-    return np.asarray(np.unique(codes, return_inverse=True)[1])
+    codes, names = pd.factorize(np.asarray(groups, object))
+    alone = codes == pd.Index(names).get_indexer([""])[0] if len(names) else codes < 0
+    codes = np.where(alone, len(names) + np.arange(len(codes)), codes)
+    return pd.factorize(codes)[0]
 
 
 def is_right_or_wrong(differences: Floats) -> bool:
     """Whether these can be differences of answers that are right or wrong."""
     return bool(np.isin(differences, (-1.0, 0.0, 1.0)).all())
+
+
+def clustering_effect(differences: Floats, groups: Labels) -> float:
+    """How many instances of these are worth one independent one (design effect): 1 or more, NaN with no instance."""
+    if not len(differences):
+        return math.nan
+    return _effect(differences, cluster_codes(groups))
 
 
 def _weigh_the_same(weights: Floats | None) -> bool:
@@ -105,17 +116,26 @@ def _effective_agresti_min(differences: Floats, clusters: NDArray[np.intp], conf
     """Agresti-Min's interval of the counts that as many independent instances as these are worth would have.
 
     The variance of the mean over clusters, over the one without them, is the design effect (at least 1), by which n and
-    the flips are divided, and t with G - 1 degrees of freedom takes the normal's place. So Korn and Graubard (1998)
-    have it for single proportions. With few flips it stays conservative, as the interval without clusters does.
+    the flips are divided, and t with G - 1 degrees of freedom takes the normal's place. So Korn and Graubard (1998,
+    Survey Methodology 24:193) have it for single proportions. A handful of flips does not tell how they cluster, so one
+    more, with a design effect as of ``PRIOR_ICC``, is counted among them: without it, intervals of rare flips that
+    come in clusters held the truth in as few as 55% of simulations.
     """
     n, n_clusters = len(differences), int(clusters.max()) + 1
-    mean = differences.mean()
-    naive = ((differences - mean) ** 2).sum()
-    between = (_sums(differences - mean, clusters) ** 2).sum() * n_clusters / (n_clusters - 1)
-    effect = max(between / naive, 1.0) if naive else 1.0
+    effect = _effect(differences, clusters)
     reach = float(t.ppf((1 + confidence) / 2, n_clusters - 1))
     low, high = share_limits(differences.sum() / effect, (differences**2).sum() / effect, n / effect, reach)
     return float(low), float(high)
+
+
+def _effect(differences: Floats, clusters: NDArray[np.intp]) -> float:
+    sizes = np.bincount(clusters)
+    if len(sizes) < 2:  # no spread between clusters to look at
+        return design_effect(len(differences), PRIOR_ICC)
+    residuals = differences - differences.mean()
+    between = (_sums(residuals, clusters) ** 2).sum() * len(sizes) / (len(sizes) - 1)
+    supposed = design_effect((sizes**2).sum() / len(differences), PRIOR_ICC)
+    return max(float((between + supposed) / ((residuals**2).sum() + 1)), 1.0)
 
 
 def _exact_sign_flips(sums: NDArray[np.int_]) -> float:

@@ -87,7 +87,13 @@ def t_interval(products: Floats, weights: Floats, confidence: float) -> tuple[fl
 
 
 def bootstrap_interval(products: Floats, weights: Floats, confidence: float, seed: int) -> tuple[float, float]:
-    """Of the same ratio, by the BCa bootstrap."""
+    """Of the same ratio, by the BCa bootstrap, as much wider as t is than the normal (Hesterberg 2015, TAS 69:371).
+
+    Without that it is as narrow as if the spread were known: of clusters, 88 to 93% held the truth with 10 to 15 of
+    them.
+    """
+    n = len(products)
+    quantile = stats.t.ppf((1 + confidence) / 2, n - 1) * math.sqrt(n / (n - 1))
     interval = stats.bootstrap(
         (products, weights),
         lambda products, weights, axis: products.sum(axis) / weights.sum(axis),
@@ -95,7 +101,7 @@ def bootstrap_interval(products: Floats, weights: Floats, confidence: float, see
         vectorized=True,
         n_resamples=RESAMPLES,
         batch=BATCH,
-        confidence_level=confidence,
+        confidence_level=float(2 * stats.norm.cdf(quantile) - 1),
         method="BCa",
         rng=np.random.default_rng(seed),
     ).confidence_interval

@@ -39,11 +39,13 @@ class Judged(NamedTuple):
     n_more: int | None
 
 
-def judge(limits: Limits, *, n: int, flip_high: float, holm_significant: bool, margin: float) -> Judged:
+def judge(
+    limits: Limits, *, n: int, flip_high: float, holm_significant: bool, margin: float, effect: float = 1.0
+) -> Judged:
     """The first of these that is true, with ``high95`` the upper limit of the two-sided 95% interval.
 
     ==  =================================================  =========================
-    1   high95 < -margin                                   degraded beyond margin
+    1   Holm-significant loss, high95 < -margin            degraded beyond margin
     2   Holm-significant loss, low90 > -margin             small loss, within margin
     3   Holm-significant loss                              degraded
     4   low90 > -margin and high90 < margin                equivalent (TOST at 5%)
@@ -51,20 +53,26 @@ def judge(limits: Limits, *, n: int, flip_high: float, holm_significant: bool, m
     6   otherwise, and where a limit is not known          inconclusive
     ==  =================================================  =========================
 
+    The first one asks for Holm's level too: of thirty tasks on which nothing was lost, one in some would otherwise have
+    its 95% interval beyond the margin by chance.
+
     Args:
         limits: of the difference.
         n: instances so far.
         flip_high: upper limit of the flip rate's interval, from which the needed instances are counted.
         holm_significant: whether the p-value that was adjusted for all tasks is at most 5%.
         margin: the loss that would matter, as a share: 0.01 is one point.
+        effect: of clusters (:func:`~harness.degradation.clusters.clustering_effect`), which multiplies what is needed.
     """
     verdict = _verdict(limits, margin, is_loss=holm_significant and limits.delta < 0)
-    return Judged(verdict, _more(limits.delta, n, flip_high, margin) if verdict is Verdict.INCONCLUSIVE else None)
+    return Judged(
+        verdict, _more(limits.delta, n, flip_high, margin, effect) if verdict is Verdict.INCONCLUSIVE else None
+    )
 
 
 def _verdict(limits: Limits, margin: float, *, is_loss: bool) -> Verdict:
     within = limits.low90 > -margin
-    if limits.high95 < -margin:
+    if is_loss and limits.high95 < -margin:
         return Verdict.BEYOND
     if is_loss:
         return Verdict.SMALL if within else Verdict.DEGRADED
@@ -73,7 +81,7 @@ def _verdict(limits: Limits, margin: float, *, is_loss: bool) -> Verdict:
     return Verdict.INCONCLUSIVE
 
 
-def _more(delta: float, n: int, flip_high: float, margin: float) -> int | None:
+def _more(delta: float, n: int, flip_high: float, margin: float, effect: float) -> int | None:
     """Instances beyond ``n`` until non-inferiority is shown four times of five, if nothing is lost.
 
     Where n is that many already, what was seen is a loss: then until it is shown to be within the margin, if the loss
@@ -81,7 +89,7 @@ def _more(delta: float, n: int, flip_high: float, margin: float) -> int | None:
     """
     if math.isnan(flip_high):
         return None
-    needed = needed_noninferiority(flip_high, margin)
+    needed = math.ceil(needed_noninferiority(flip_high, margin) * effect)
     if needed <= n and -margin < delta < 0:
-        needed = needed_noninferiority(max(flip_high, -delta), margin, delta=delta)
+        needed = math.ceil(needed_noninferiority(max(flip_high, -delta), margin, delta=delta) * effect)
     return needed - n if needed > n else None

@@ -70,13 +70,12 @@ def _known(judge: Callable[[Floats, Floats], float]) -> Judge:
 
 def _error(bins: NDArray[np.intp], confidence: Floats, value: Floats) -> float:
     """Distance of mean confidence and mean value in each bin, weighted by the rows in it."""
-    frame = pd.DataFrame({"bin": bins, "gap": confidence - value})
-    return float(frame.groupby("bin")["gap"].sum().abs().sum() / len(frame))
+    return float(np.abs(np.bincount(bins, weights=confidence - value)).sum() / len(bins))
 
 
-def _ece_equal_mass(confidence: Floats, value: Floats) -> float:
-    """Ten bins with as many rows each. Borders lie between confidences, so equal ones are never parted."""
-    parts = np.array_split(np.sort(confidence), min(N_BINS, len(confidence)))
+def equal_mass_error(confidence: Floats, value: Floats, n_bins: int = N_BINS) -> float:
+    """Bins with as many rows each. Borders lie between confidences, so equal ones are never parted."""
+    parts = np.array_split(np.sort(confidence), min(n_bins, len(confidence)))
     borders = [(low[-1] + high[0]) / 2 for low, high in itertools.pairwise(parts)]
     return _error(np.searchsorted(np.unique(borders), confidence), confidence, value)
 
@@ -107,7 +106,7 @@ def _brier(confidence: Floats, value: Floats) -> float:
 
 
 CALIBRATION = (
-    SetMetric("ece_10_bin", _known(_ece_equal_mass), higher_is_better=False),
+    SetMetric("ece_10_bin", _known(equal_mass_error), higher_is_better=False),
     SetMetric("ece_1_bin", _known(_ece_1_bin), higher_is_better=False),
     SetMetric("selective_acc@10", _known(_selective_accuracy), higher_is_better=True),
     SetMetric("selective_cov_acc_area", _known(_coverage_area), higher_is_better=True),
