@@ -10,6 +10,7 @@ from fastapi.routing import APIRoute
 from server.api import (
     chat,
     completions,
+    divergence,
     embeddings,
     introspection,
     models,
@@ -28,6 +29,10 @@ from server.middleware.request_id import RequestId
 from server.protocol.errors import ErrorResponse
 from server.settings import Settings
 
+ROUTES = (
+    *(chat, completions, divergence, embeddings, introspection),
+    *(models, operations, playground, templates, tokens),
+)
 REFUSALS: dict[int | str, dict[str, Any]] = {
     status: {"model": ErrorResponse, "description": "The error as OpenAI words it."} for status in ("4XX", "5XX")
 }
@@ -37,7 +42,7 @@ def create_app(settings: Settings, lifecycle: Lifecycle) -> FastAPI:
     """The server in front of the model that ``lifecycle`` has, or will have."""
     app = FastAPI(title="quant-harness server", docs_url=None, redoc_url=None, responses=REFUSALS)
     app.state.lifecycle = lifecycle
-    for module in (chat, completions, embeddings, introspection, models, operations, playground, templates, tokens):
+    for module in ROUTES:
         app.include_router(module.router)
     refusals.install(app)
     # The page holds no data. Whoever opens it in a browser can send no key with that; it asks for one by itself.

@@ -6,7 +6,7 @@ import hashlib
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
-from pydantic import BeforeValidator, Field, FilePath, field_validator
+from pydantic import BeforeValidator, DirectoryPath, Field, FilePath, field_validator
 from pydantic_settings import BaseSettings, CliPositionalArg, NoDecode, SettingsConfigDict
 
 CacheType = Literal["f32", "f16", "bf16", "q8_0", "q5_1", "q5_0", "q4_1", "q4_0", "iq4_nl"]
@@ -90,6 +90,9 @@ class Settings(BaseSettings):
     )
     request_timeout: Annotated[float, Field(gt=0)] = Field(600, description="seconds that a request may take in all")
     allow_grammars: bool = Field(False, description="let requests bring a GBNF grammar or a JSON schema")
+    divergence_dir: DirectoryPath | None = Field(
+        None, description="folder of recorded distributions for /v1/divergence; default: the route is off"
+    )
     log_level: Literal["debug", "info", "warning", "error"] = Field("warning", description="what to log")
     chat_template: FilePath | None = Field(
         None, description="Jinja file by which to write conversations; default: the template in the GGUF"

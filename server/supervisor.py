@@ -14,6 +14,7 @@ import uvicorn
 
 from server.api.state import Lifecycle, Served
 from server.app import create_app
+from server.divergence.formats import compile_kernels
 from server.engine.engine import Engine
 from server.engine.llama import VERSION
 from server.listener import url
@@ -106,6 +107,8 @@ class Supervisor:
 
         def load() -> None:
             try:
+                if self._settings.divergence_dir is not None:
+                    compile_kernels()
                 loaded.set_result(Engine(self._settings))
             except Exception as error:
                 loaded.set_exception(error)

@@ -77,6 +77,8 @@ class Engine:
         scorer = Scorer(threads)
         # Compiles the kernel, or loads it compiled: seconds that the first request would wait otherwise.
         scorer.score(np.zeros((1, self.model.n_vocab), np.float32), np.zeros(1, np.intp), np.zeros(1, np.int32), 1)
+        self.row_threads = scorer.threads
+        """For sinks, which work in the scorer's place."""
         self.max_waiting = settings.max_waiting
         """Most completions that one request may ask for."""
         self.meter = Meter(settings.model_id)

@@ -6,12 +6,17 @@ ApiError
 |   `-- NotSupported     400  unsupported_parameter
 |-- Unauthorized         401  invalid_api_key
 |-- ModelNotFound        404  model_not_found
+|-- StoreNotFound        404  store_not_found
+|-- StoreInUse           409  store_in_use
 |-- BodyTooLarge         413  body_too_large
 |-- UnknownHost          421  unknown_host
 |-- Overloaded           429  queue_full
 |-- EngineFailure        500  server_error
+|-- StoreDamaged         500  store_damaged
+|-- NotOffered           501  not_offered
 |-- Unavailable          503  unavailable
-`-- DeadlineExceeded     504  deadline_exceeded
+|-- DeadlineExceeded     504  deadline_exceeded
+`-- StorageFull          507  storage_full
 """
 
 from __future__ import annotations
@@ -144,6 +149,44 @@ class DeadlineExceeded(ApiError):
 
 class EngineFailure(ApiError):
     """llama.cpp failed on this request."""
+
+
+class StoreNotFound(ApiError):
+    """The request names a store of distributions that is not there."""
+
+    status = 404
+    type = "invalid_request_error"
+    code = "store_not_found"
+
+
+class StoreInUse(ApiError):
+    """The store is being recorded, or is to be recorded while others compare with it."""
+
+    status = 409
+    type = "invalid_request_error"
+    code = "store_in_use"
+    retry_after = 1
+
+
+class StoreDamaged(ApiError):
+    """The file of the store is not whole."""
+
+    code = "store_damaged"
+
+
+class NotOffered(ApiError):
+    """The operator has not turned this on."""
+
+    status = 501
+    type = "invalid_request_error"
+    code = "not_offered"
+
+
+class StorageFull(ApiError):
+    """The server's disk takes no more."""
+
+    status = 507
+    code = "storage_full"
 
 
 def _bounded(text: str, limit: int) -> str:

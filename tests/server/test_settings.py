@@ -43,6 +43,7 @@ def test_every_setting_has_a_variable(monkeypatch: pytest.MonkeyPatch) -> None:
         **{"ctx_size": 64, "cache_size": 128, "slots": 3, "batch_size": 16, "threads": 2, "gpu_layers": 7},
         **{"cache_type_k": "q8_0", "cache_type_v": "f32", "flash_attention": "on", "max_waiting": 9},
         **{"log_level": "debug", "chat_template": Path(__file__), "pooling": "cls"},
+        "divergence_dir": Path(__file__).parent,
         **{
             "score_cache_mib": 5,
             "prefix_cache_size": 300,

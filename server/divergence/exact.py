@@ -1,0 +1,144 @@
+"""Whole rows: how far each logit lies below the row's maximum, as float16.
+
+The distribution is normalized over what is read back, so that it is one whatever was rounded. A row takes 8 bytes and 2
+for each token of the vocabulary, rounded up to 4.
+"""
+
+from __future__ import annotations
+
+import math
+
+import numba
+import numpy as np
+from numpy.typing import NDArray
+
+from server.divergence.half import LARGEST, from_half, to_half
+from server.divergence.measures import (
+    KLD,
+    KLD_BOUND,
+    KLD_REVERSE,
+    LOGPROB,
+    NEAR,
+    NEAR_TIE,
+    REFERENCE_LOGPROB,
+    REFERENCE_TOP,
+    SAME_TOP,
+)
+from server.engine.scoring import fast_exp, highest
+
+HEAD = 8
+"""Bytes before the codes: the log of the sum of what is read back (float32), which shows a damaged row, and the actual
+token's log-probability before rounding (float32)."""
+FINE, NOT_NUMBERS, DAMAGED = range(3)
+"""What a comparison says of a row: the last two are about the model's and about the stored one."""
+AGREES = 1e-4
+
+
+def stride(n_vocab: int) -> int:
+    """Bytes of a row."""
+    return HEAD + 4 * ((n_vocab + 1) // 2)
+
+
+def encode(
+    logits: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    targets: NDArray[np.int32],
+    stored: NDArray[np.uint8],
+    logprobs: NDArray[np.float64],
+) -> bool:
+    """Write some ``rows`` of ``logits`` into ``stored [rows, stride]``; False if one is not numbers."""
+    fine: bool = _encode(logits, rows, targets, stored.view(np.float32), stored.view(np.uint16), logprobs)
+    return fine
+
+
+def compare(
+    logits: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    targets: NDArray[np.int32],
+    stored: NDArray[np.uint8],
+    measures: NDArray[np.float64],
+) -> int:
+    """Fill ``measures [rows, columns]``; returns :data:`FINE`, :data:`NOT_NUMBERS` or :data:`DAMAGED`."""
+    status: int = _compare(logits, rows, targets, stored.view(np.float32), stored.view(np.uint16), measures)
+    return status
+
+
+# As in server.engine.scoring: sums in any order; NaN and infinity keep their meaning.
+@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+def _encode(
+    logits: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    targets: NDArray[np.int32],
+    heads: NDArray[np.float32],
+    codes: NDArray[np.uint16],
+    logprobs: NDArray[np.float64],
+) -> bool:
+    n_vocab = logits.shape[1]
+    for n in range(len(rows)):
+        row, code = logits[rows[n]], codes[n, HEAD // 2 :]
+        peak = highest(row, 0, n_vocab)
+        total = np.float64(0)
+        rounded = np.float64(0)
+        for i in range(n_vocab):
+            distance = peak - row[i]
+            total += fast_exp(-distance)
+            code[i] = to_half(LARGEST if distance > LARGEST else distance)
+            rounded += fast_exp(-from_half(code[i]))
+        if not math.isfinite(total) or not math.isfinite(peak):
+            return False
+        for i in range(n_vocab, len(code)):
+            code[i] = 0
+        logprobs[n] = (np.float64(row[targets[n]]) - np.float64(peak)) - math.log(total)
+        heads[n, 0] = math.log(rounded)
+        heads[n, 1] = logprobs[n]
+    return True
+
+
+@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+def _compare(
+    logits: NDArray[np.float32],
+    rows: NDArray[np.intp],
+    targets: NDArray[np.int32],
+    heads: NDArray[np.float32],
+    codes: NDArray[np.uint16],
+    measures: NDArray[np.float64],
+) -> int:
+    n_vocab = logits.shape[1]
+    near = to_half(NEAR)
+    for n in range(len(rows)):
+        row, code, found = logits[rows[n]], codes[n, HEAD // 2 :], measures[n]
+        peak = highest(row, 0, n_vocab)
+        least = np.uint16(0xFFFF)
+        ties = 0
+        for i in range(n_vocab):
+            least = code[i] if code[i] < least else least
+            ties += code[i] <= near
+        p_total, q_total, forward, backward = np.float64(0), np.float64(0), np.float64(0), np.float64(0)
+        for i in range(n_vocab):
+            a = -from_half(code[i])
+            b = row[i] - peak
+            b = -LARGEST if b < -LARGEST else b
+            p, q = fast_exp(a), fast_exp(b)
+            p_total += p
+            q_total += q
+            forward += p * (a - b)
+            backward += q * (b - a)
+        if not math.isfinite(q_total) or not math.isfinite(peak):
+            return NOT_NUMBERS
+        p_log, q_log = math.log(p_total), math.log(q_total)
+        if least != 0 or not abs(p_log - heads[n, 0]) < AGREES:
+            return DAMAGED
+        top, reference_top = 0, 0
+        while row[top] != peak:
+            top += 1
+        while code[reference_top] != 0:
+            reference_top += 1
+        found[LOGPROB] = (np.float64(row[targets[n]]) - np.float64(peak)) - q_log
+        found[REFERENCE_LOGPROB] = heads[n, 1]
+        found[KLD] = max(forward / p_total - p_log + q_log, 0.0)
+        found[KLD_BOUND] = 0
+        found[KLD_REVERSE] = max(backward / q_total - q_log + p_log, 0.0)
+        found[SAME_TOP] = top == reference_top
+        found[REFERENCE_TOP] = 1 / p_total
+        found[NEAR_TIE] = ties > 1
+    return FINE
