@@ -17,6 +17,7 @@ from harness.execution.tasks import Asking
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.candidates import Candidate
 from harness.models.hub import Repository
+from harness.models.null_run import NULL
 
 SCHEMA_VERSION = 2
 NO_SCENARIOS = "none"
@@ -46,6 +47,10 @@ class RunSpec:
     """Over which text; None for the bundled one."""
     divergence_windows: int | None
     """Over so many windows of it, at most; None for all."""
+    efficiency: bool
+    """Whether speeds are measured too."""
+    null: bool
+    """Whether the reference is asked a second time, in other batches."""
     dataset_dir: Path | None
     concurrency: int
     out: Path
@@ -84,6 +89,8 @@ class RunSpec:
         words += ["--seed", str(self.asking.seed), "--margin", f"{100 * self.margin:g}pp"]
         words += ["--divergence-text", str(self.divergence_text)] if self.divergence_text else []
         words += ["--divergence-windows", str(self.divergence_windows or 0)] if self.divergence else ["--no-divergence"]
+        words += ["--null"] if self.null else []
+        words += [] if self.efficiency else ["--no-efficiency"]
         words += ["--max-instances", str(self.asking.max_instances or 0), "--concurrency", str(self.concurrency)]
         words += ["--trials", str(self.asking.trials)] if self.asking.trials > 1 else []
         words += ["--chat"] if self.asking.chat else []
@@ -108,7 +115,7 @@ def run_record(
         "spec": _plain(spec),
         "seed": spec.asking.seed,
         "reference": candidates[0].label,
-        "null": None,
+        "null": NULL if spec.null else None,
         "margin": spec.margin,
         "started": started.isoformat(timespec="seconds"),
         "finished": datetime.datetime.now(datetime.UTC).isoformat(timespec="seconds"),

@@ -98,6 +98,15 @@ def run(
             "--no-divergence", help="Do not compare next-token distributions.", envvar="HARNESS_NO_DIVERGENCE"
         ),
     ] = False,
+    null: Annotated[
+        bool,
+        typer.Option(
+            "--null", help="Ask the reference once more, in other batches: the noise floor.", envvar="HARNESS_NULL"
+        ),
+    ] = False,
+    no_efficiency: Annotated[
+        bool, typer.Option("--no-efficiency", help="Do not measure speeds.", envvar="HARNESS_NO_EFFICIENCY")
+    ] = False,
     dataset_dir: DatasetDir = None,
     out: Annotated[
         Path | None,
@@ -138,6 +147,8 @@ def run(
         divergence=not no_divergence,
         divergence_text=divergence_text,
         divergence_windows=divergence_windows or None,
+        efficiency=not no_efficiency,
+        null=null,
         dataset_dir=dataset_dir,
         concurrency=concurrency,
         out=out or Path("results") / datetime.datetime.now().strftime("%Y%m%d-%H%M%S"),

@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from harness.divergence.records import SCHEMA as TOKEN_SCHEMA
+from harness.efficiency.samples import efficiency_table
 from harness.errors import RunError, UserError
 from harness.execution.records import SCHEMA, SCORE_SCHEMA
 from harness.models.gguf_facts import file_sha256
@@ -72,6 +73,8 @@ def write_run(folder: Path, run: Run) -> None:
         measured: pd.DataFrame = getattr(run.measured, name).reindex(columns=schema.names)
         pq.write_table(pa.Table.from_pandas(measured, schema, preserve_index=False), folder / f"{name}.parquet")
     run.measured.efficiency.to_parquet(folder / "efficiency.parquet", index=False)
+    efficiency = efficiency_table(run.measured.efficiency, run.models)
+    efficiency.to_csv(folder / "efficiency.csv", index=False)
     for name in ("degradation", "slices"):
         found: pd.DataFrame = getattr(run.findings, name)
         found.to_parquet(folder / f"{name}.parquet", index=False)
