@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import math
 import random
+import re
+from pathlib import Path
 
 import pandas as pd
 import pytest
@@ -77,3 +79,11 @@ def test_samples_that_are_none_change_nothing(samples: list[Sample]) -> None:
 def test_models_have_nothing_to_do_with_each_other(samples: list[Sample]) -> None:
     alone = table_of(*(sample for sample in samples if sample.model == "a"))
     pd.testing.assert_frame_equal(table_of(*samples).loc[["a"]], alone.loc[["a"]])
+
+
+PAGE = Path(__file__).parents[3] / "docs" / "statistics.md"
+
+
+def test_the_docs_list_every_column_with_its_meaning() -> None:
+    section = PAGE.read_text(encoding="utf-8").split("\n## Efficiency\n")[1].split("\n## ")[0]
+    assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE)) == {c.name: c.meaning for c in COLUMNS}

@@ -137,7 +137,7 @@ def test_all_files_are_written_and_read_back(
     write_run(tmp_path, run)
     assert {path.name for path in tmp_path.iterdir()} >= {
         *(f"{name}.parquet" for name in ("instances", "scores", "tokens", "efficiency", "degradation", "slices")),
-        *("degradation.csv", "slices.csv", "run.json", "report.md"),
+        *("degradation.csv", "efficiency.csv", "slices.csv", "run.json", "report.md"),
     }
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "degradation.parquet"), degradation)
     read = pd.read_csv(tmp_path / "degradation.csv", keep_default_na=False)
