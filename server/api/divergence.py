@@ -132,7 +132,7 @@ def _open_to_record(body: DivergenceRequest, served: Served, directory: Director
     def make(fd: int) -> Layout:
         if body.format == "llama":
             assert body.total_windows is not None
-            return LlamaLayout.create(fd, body.store, n_vocab, len(body.windows[0]), body.total_windows)
+            return LlamaLayout.create(fd, body.store, n_vocab, body.windows, body.score_from, body.total_windows)
         return OwnLayout.create(fd, body.store, COMPACT if body.format == "compact" else EXACT, n_vocab)
 
     return directory.create(body.store, n_vocab, make)

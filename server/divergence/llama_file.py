@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
@@ -50,14 +51,21 @@ class LlamaLayout(Layout):
         self.held_rows = windows * (self.n_ctx - first_scored(self.n_ctx))
 
     @classmethod
-    def create(cls, fd: int, name: str, n_vocab: int, n_ctx: int, total: int) -> LlamaLayout:
-        """A file without windows, in place of whatever was there.
+    def create(
+        cls, fd: int, name: str, n_vocab: int, windows: Sequence[Sequence[int]], score_from: int, total: int
+    ) -> LlamaLayout:
+        """A file in place of whatever was there, for windows such as these, none of which is in it yet.
 
         Raises:
+            OtherStore: such a file cannot have these windows, or so many; the old file is as it was.
             OSError: the file cannot be written.
         """
+        layout = cls(fd, name, n_vocab, len(windows[0]), total, 0)
+        for window in windows:
+            layout.check(len(window), score_from)
+        if len(windows) > total or layout.n_ctx * total > MOST_TOKENS:
+            raise OtherStore(f"A store of {total} windows cannot have {len(windows)} of {layout.n_ctx} tokens.")
         os.ftruncate(fd, 0)
-        layout = cls(fd, name, n_vocab, n_ctx, total, 0)
         layout.commit()
         return layout
 
@@ -87,6 +95,14 @@ class LlamaLayout(Layout):
         data = read_exactly(self._fd, 4 * self.n_ctx, _HEADER.size + 4 * self.n_ctx * number, self._name)
         return Window(np.frombuffer(data, "<i4").astype(np.int32), first_scored(self.n_ctx), self._offset(number))
 
+    def check(self, length: int, score_from: int) -> None:
+        """Raise for a window that is not cut as that tool does."""
+        if length != self.n_ctx or score_from != first_scored(self.n_ctx):
+            raise OtherStore(
+                f"A store for llama-perplexity has windows of one length, here {self.n_ctx} tokens, each scored from "
+                f"position {first_scored(self.n_ctx)} on."
+            )
+
     def add(self, tokens: NDArray[np.int32], score_from: int) -> Window:
         """A place for the next window.
 
@@ -95,11 +111,7 @@ class LlamaLayout(Layout):
             OSError: the file cannot be written.
         """
         number = self.windows + self._added
-        if len(tokens) != self.n_ctx or score_from != first_scored(self.n_ctx):
-            raise OtherStore(
-                f"A store for llama-perplexity has windows of one length, here {self.n_ctx}, scored from position "
-                f"{first_scored(self.n_ctx)} on."
-            )
+        self.check(len(tokens), score_from)
         if number >= self.total:
             raise OtherStore(f"The store '{self._name}' was begun for {self.total} windows in all; there is one more.")
         write_exactly(self._fd, tokens.astype("<i4").tobytes(), _HEADER.size + 4 * self.n_ctx * number)
