@@ -7,6 +7,9 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from harness.degradation.summary import summary_table
+from harness.efficiency.samples import efficiency_table
+
 
 class Measured(NamedTuple):
     """What models answered and how fast; everything else follows from this and the record."""
@@ -60,6 +63,12 @@ class Run:
     def margin(self) -> float:
         """The loss that counts as none, as a share: 0.01 is one percentage point."""
         return float(self.record["margin"])
+
+    @property
+    def summary(self) -> pd.DataFrame:
+        """A row a model, with the columns of :data:`harness.degradation.summary.COLUMNS`."""
+        speeds = efficiency_table(self.measured.efficiency, self.models)
+        return summary_table(self.findings.degradation, speeds, self.models, reference=self.reference, null=self.null)
 
     @property
     def notes(self) -> list[str]:

@@ -19,6 +19,7 @@ from harness.errors import RunError, UserError
 from harness.execution.records import SCHEMA, SCORE_SCHEMA
 from harness.models.gguf_facts import file_sha256
 from harness.reports.markdown import markdown_report
+from harness.reports.page import html_page
 from harness.results import Run
 
 
@@ -65,7 +66,7 @@ def _remove_empty(folders: list[Path]) -> None:
 
 
 def write_run(folder: Path, run: Run) -> None:
-    """``run.json``, the frames as Parquet and those of what was found as CSV too, ``report.md``.
+    """``run.json``, the frames as Parquet and those of what was found as CSV too, and the reports.
 
     The record gets ``remarks``, the notes among what was found, and ``files``, the SHA-256 of every Parquet file.
     """
@@ -81,5 +82,16 @@ def write_run(folder: Path, run: Run) -> None:
         found.to_csv(folder / f"{name}.csv", index=False)
     hashes = {path.name: file_sha256(path) for path in sorted(folder.glob("*.parquet"))}
     record = run.record | {"remarks": run.findings.notes, "files": hashes}
-    (folder / "run.json").write_text(json.dumps(record, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    (folder / "report.md").write_text(markdown_report(run), encoding="utf-8")
+    _write(folder / "run.json", json.dumps(record, indent=2, ensure_ascii=False) + "\n")
+    write_reports(folder, run)
+
+
+def write_reports(folder: Path, run: Run) -> None:
+    """``report.md`` and ``report.html``, in place of what was there."""
+    _write(folder / "report.md", markdown_report(run))
+    _write(folder / "report.html", html_page(run))
+
+
+def _write(path: Path, text: str) -> None:
+    """In UTF-8; the halves of a character, which a path may have, as their numbers."""
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")

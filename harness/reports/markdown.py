@@ -1,33 +1,46 @@
-"""``report.md``: the same table for a model card or a pull request."""
+"""``report.md``: the findings for a model card or a pull request."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import Any
 
 from harness.reports import numbers
-from harness.reports.rows import HEADINGS, LEGEND, rows_of
+from harness.reports.overview import headings, legend, overview
+from harness.reports.recommendation import recommend
+from harness.reports.rows import HEADINGS, rows_of
 from harness.results import Run
 
 
 def markdown_report(run: Run) -> str:
     """The whole page."""
-    lines = [
-        "# What quantization cost",
-        "",
-        *_table(
-            ("model", "file", "size", "bits per weight", "sha256"),
-            (
-                (m["label"], m["file"], numbers.size(m["bytes"]), f"{m['bits_per_weight']:.2f}", m["sha256"][:12])
-                for m in run.models
-            ),
-        ),
-    ]
-    for model in run.models[1:]:
-        lines += ["", f"## {model['label']} against {run.reference}", ""]
-        lines += _table(HEADINGS, rows_of(run.findings.degradation, model["label"]))
-    lines += ["", LEGEND, "", *(f"- {note}" for note in run.notes)]
-    lines += ["", "Run it again with:", "", f"    {run.record['command']}", ""]
+    found = recommend(run)
+    lines = ["# What quantization cost", "", f"**{found.headline}** {' '.join(found.reasons)}", ""]
+    lines += _table(headings(run), overview(run))
+    for model in run.models:
+        rows = list(rows_of(run.findings.degradation, model["label"]))
+        if model["label"] != run.reference and rows:
+            lines += ["", f"## {model['label']} against {run.reference}", "", *_table(HEADINGS, rows)]
+    lines += ["", "## How to read this", "", *(f"- {line}" for line in legend(run))]
+    if run.notes:
+        lines += ["", "## Notes", "", *(f"- {note}" for note in run.notes)]
+    lines += ["", "## What was run", "", *_table(("model", "file", "size", "bits per weight", "sha256"), _files(run))]
+    lines += ["", versions(run), "", "Run it again with:", "", f"    {run.record['command']}", ""]
     return "\n".join(lines)
+
+
+def versions(run: Run) -> str:
+    """``Started ... with quant-harness 0.1.0, ... on Linux x86_64, 2 cores.``"""
+    packages = ", ".join(f"{name} {version}" for name, version in run.record["versions"].items())
+    machine: dict[str, Any] = run.record["machine"]
+    where = f"{machine['system']} {machine['machine']}, {machine['cores']} cores"
+    return f"Started {run.record['started']}, on {where}, with {packages}."
+
+
+def _files(run: Run) -> Iterable[Sequence[str]]:
+    for model in run.models:
+        size, bits = numbers.size(model["bytes"]), f"{model['bits_per_weight']:.2f}"
+        yield model["label"], model["file"], size, bits, model["sha256"]
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

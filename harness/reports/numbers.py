@@ -26,25 +26,59 @@ def figure(value: float) -> str:
     return MISSING if math.isnan(value) else f"{value:.3f}"
 
 
+def share(value: float) -> str:
+    """``2.1%``; what is not zero is never shown as zero."""
+    if math.isnan(value):
+        return MISSING
+    return "<0.1%" if 0 < value < 0.0005 else f"{100 * value:.1f}%"
+
+
+def divergence(nats: float) -> str:
+    """Two digits that count, and at most four decimals: ``0.61``, ``0.021``, ``<0.0001``."""
+    if not math.isfinite(nats):
+        return MISSING if math.isnan(nats) else "infinite"
+    if abs(nats) < 0.00005:
+        return "0" if nats == 0 else "<0.0001"
+    decimals = min(4, max(0, 1 - math.floor(math.log10(abs(nats)))))
+    return f"{nats:.{decimals}f}"
+
+
+def speed(per_second: float) -> str:
+    """Whole tokens a second, with a decimal below ten."""
+    return MISSING if math.isnan(per_second) else f"{per_second:.{0 if per_second >= 9.95 else 1}f}"
+
+
+def times(ratio: float) -> str:
+    """``3.2``: how many times as large."""
+    return f"{ratio:.1f}" if ratio < 99.95 else f"{ratio:.0f}"
+
+
+def count(value: int) -> str:
+    """``3,092``."""
+    return f"{value:,}"
+
+
 def difference(delta: float, low: float, high: float, *, is_share: bool) -> str:
     """``-0.6 pp (-1.2 .. +0.1)``: a difference and its interval."""
     if math.isnan(delta):
         return MISSING
-    scale, decimals, unit = (100, 1, " pp") if is_share else (1, 4, "")
-
-    def signed(value: float) -> str:
-        # Adding 0.0 turns the -0.0 that rounding leaves behind into 0.0.
-        return f"{round(scale * value, decimals) + 0.0:+.{decimals}f}"
-
-    interval = "no interval" if math.isnan(low) else f"{signed(low)} .. {signed(high)}"
-    return f"{signed(delta)}{unit} ({interval})"
+    interval = "no interval" if math.isnan(low) else f"{signed(low, is_share)} .. {signed(high, is_share)}"
+    return f"{signed(delta, is_share)}{' pp' if is_share else ''} ({interval})"
 
 
-def arrow(low: float, high: float, *, higher_is_better: bool) -> str:
-    """``↓`` where the interval says worse, ``↑`` where it says better, nothing where it includes no change."""
-    if math.isnan(low) or low <= 0 <= high:
+def signed(value: float, is_share: bool) -> str:
+    """A difference without its unit: percentage points, or four decimals."""
+    scale, decimals = (100, 1) if is_share else (1, 4)
+    # Adding 0.0 turns the -0.0 that rounding leaves behind into 0.0.
+    return f"{round(scale * value, decimals) + 0.0:+.{decimals}f}"
+
+
+def arrow(delta: float, low: float, high: float, *, higher_is_better: bool) -> str:
+    """``↓`` for worse and ``↑`` for better; in brackets where the interval includes no change, or there is none."""
+    if math.isnan(delta) or delta == 0:
         return MISSING
-    return "↑" if (low > 0) == higher_is_better else "↓"
+    sign = "↑" if (delta > 0) == higher_is_better else "↓"
+    return sign if low > 0 or high < 0 else f"({sign})"
 
 
 def p_value(value: float) -> str:

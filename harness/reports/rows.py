@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import NamedTuple
+from typing import Any, NamedTuple, cast
 
 import pandas as pd
 
@@ -37,7 +37,7 @@ def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
     """
     shown = main_rows(degradation)
     adapters = shown.groupby("scenario")["adapter"].nunique()
-    for line in shown[shown["model"] == model].to_dict("records"):
+    for line in records(shown[shown["model"] == model]):
         metric = METRICS[line["metric"]]
         interval = line["delta"], line["ci_low"], line["ci_high"]
         yield Row(
@@ -54,6 +54,11 @@ def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
         )
 
 
+def records(table: pd.DataFrame) -> list[dict[str, Any]]:
+    """Its rows by the names of the columns."""
+    return cast("list[dict[str, Any]]", table.to_dict("records"))
+
+
 def main_rows(degradation: pd.DataFrame) -> pd.DataFrame:
     """Of every task the main metric, as asked and in the worst case."""
     first = degradation.groupby(["scenario", "adapter"])["metric"].transform("first")
@@ -61,7 +66,7 @@ def main_rows(degradation: pd.DataFrame) -> pd.DataFrame:
     return degradation[(degradation["metric"] == first) & forms & degradation["metric"].isin(METRICS)]
 
 
-def task_name(line: dict[str, str], *, several: bool) -> str:
+def task_name(line: dict[str, Any], *, several: bool) -> str:
     """``world_choice (joint)``; the way of asking only where there are several of this scenario."""
     told = [short_name(line["adapter"])] if several else []
     told += [line["perturbation"]] if line["perturbation"] else []

@@ -1,39 +1,77 @@
-"""The degradation table in a terminal of 80 columns."""
+"""The findings in a terminal of 80 columns."""
 
 from __future__ import annotations
 
-from typing import Any
-
 from rich import box
 from rich.console import Console
+from rich.measure import Measurement
 from rich.table import Table
 
-from harness.reports import numbers
-from harness.reports.rows import HEADINGS, LEGEND, rows_of
+from harness.reports.overview import headings, legend, overview
+from harness.reports.recommendation import recommend
+from harness.reports.rows import HEADINGS, Row, rows_of
 from harness.results import Run
+
+COLOURS = {"↓": "red", "↑": "green"}
+MOST_ROWS = 16
+"""Of a model with more, only those are shown in which something is seen."""
+SHOWN = ("scenario", "metric", "value", "delta", "arrow", "flips")
 
 
 def print_table(console: Console, run: Run) -> None:
-    """One block for each model that is compared with the reference."""
-    reference, *others = run.models
-    for model in others:
-        console.print(f"\n{describe(model)}, against {describe(reference)}", style="bold", highlight=False)
-        table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
-        for heading in HEADINGS[:-1]:  # p-values are in the files; the intervals say more, in less room
-            # Where it gets tight, the name of a scenario goes on in the next line; no figure is ever cut.
-            name = heading == "scenario"
-            table.add_column(
-                heading, justify="left" if name or not heading else "right", no_wrap=not name, overflow="fold"
-            )
-        for row in rows_of(run.findings.degradation, model["label"]):
-            style = {"↓": "red", "↑": "green"}.get(row.arrow)
-            table.add_row(*row[:-1], style=style)
-        console.print(table)
-    console.print()
-    for note in [LEGEND, *run.notes]:
+    """A line a model, then a block for each that is compared with the reference."""
+    _print_overview(console, run)
+    for model in run.models:
+        if model["label"] != run.reference:
+            _print_rows(console, model["label"], run)
+    console.print("\nFurther metrics, n and p-values are in degradation.csv, flips in report.html.\n", highlight=False)
+    for note in [*legend(run), *run.notes]:
         console.print(note, style="dim", highlight=False)
 
 
-def describe(model: dict[str, Any]) -> str:
-    """``q4_k_m (3.3 MB, 4.8 bits a weight)``."""
-    return f"{model['label']} ({numbers.size(model['bytes'])}, {model['bits_per_weight']:.1f} bits a weight)"
+def _print_overview(console: Console, run: Run) -> None:
+    table = _table(headings(run))
+    for line in overview(run):
+        table.add_row(*line, style=COLOURS.get(line.arrow))
+    wide = console.options.update(max_width=10 * console.width)
+    fits = Measurement.get(console, wide, table).maximum <= console.width
+    if not fits:  # verdicts in lines of their own: no figure is ever cut
+        table = _table(headings(run)[:-1])
+        for line in overview(run):
+            table.add_row(*line[:-1], style=COLOURS.get(line.arrow))
+    console.print()
+    console.print(table)
+    if not fits:
+        console.print(f"\n{headings(run).verdict}", style="bold", highlight=False)
+        for line in overview(run)[1:]:
+            console.print(f"{line.model}: {line.verdict or 'none'}", highlight=False)
+    found = recommend(run)
+    console.print(f"\n{found.headline}", style="bold", highlight=False)
+    for reason in found.reasons:
+        console.print(reason, highlight=False)
+
+
+def _print_rows(console: Console, label: str, run: Run) -> None:
+    rows = list(rows_of(run.findings.degradation, label))
+    shown = rows if len(rows) <= MOST_ROWS else [row for row in rows if row.arrow in COLOURS]
+    if not rows:
+        return
+    console.print(f"\n{label} against {run.reference}", style="bold", highlight=False)
+    if shown:
+        table = _table([heading for heading, name in zip(HEADINGS, Row._fields, strict=True) if name in SHOWN])
+        for row in shown:
+            table.add_row(*(getattr(row, name) for name in SHOWN), style=COLOURS.get(row.arrow))
+        console.print(table)
+    if len(shown) < len(rows):
+        console.print(f"{len(rows) - len(shown)} of {len(rows)} intervals include no change.", highlight=False)
+
+
+def _table(names: tuple[str, ...] | list[str]) -> Table:
+    """Where it gets tight, the names of models, scenarios and metrics go on in the next line."""
+    table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
+    for name in names:
+        words = name in ("model", "scenario", "metric") or name.startswith("verdict")
+        table.add_column(
+            name, justify="left" if words or not name else "right", no_wrap=not words, overflow="fold", min_width=0
+        )
+    return table

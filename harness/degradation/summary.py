@@ -1,0 +1,74 @@
+"""A row a model: what it takes, what it lost, and what follows."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any, cast
+
+import pandas as pd
+
+from harness.degradation.verdict import Verdict
+
+COLUMNS = [
+    *("model", "is_reference", "is_null", "bytes", "bits_per_weight", "n", "value", "delta", "ci_low", "ci_high"),
+    *("flip_rate", "kld_mean", "kld_low", "kld_high", "ppl_ratio", "same_top"),
+    *("prefill_tokens_per_second", "decode_tokens_per_second", "verdict", "n_more", "advice"),
+]
+
+
+def summary_table(
+    degradation: pd.DataFrame,
+    efficiency: pd.DataFrame,
+    models: Sequence[Mapping[str, Any]],
+    *,
+    reference: str,
+    null: str | None,
+) -> pd.DataFrame:
+    """The models as the record has them: the reference first, a null run last.
+
+    Args:
+        degradation: with the columns of :data:`harness.degradation.columns.DEGRADATION`.
+        efficiency: a row a model, as :func:`harness.efficiency.samples.efficiency_table` gives it.
+        models: ``models`` of ``run.json``.
+        reference: label of what the others are compared with.
+        null: label of its second run, if there was one.
+    """
+    rows: list[dict[str, object]] = []
+    speeds = {row["model"]: row for row in efficiency.to_dict("records")}
+    for model in models:
+        label = model["label"]
+        of_model = degradation[degradation["model"] == label]
+        pooled = _row(of_model[of_model["scenario"] == "all"])
+        moved = of_model[of_model["scenario"] == "divergence"].set_index("metric")
+        verdict = "" if label == null else pooled["verdict"]
+        rows.append(
+            {name: pooled[name] for name in ("n", "value", "delta", "ci_low", "ci_high", "flip_rate", "n_more")}
+            | {name: model[name] for name in ("bytes", "bits_per_weight")}
+            | {
+                "model": label,
+                "is_reference": label == reference,
+                "is_null": label == null,
+                "kld_mean": 0.0 if label == reference else _value(moved, "kld_mean", "value"),
+                "kld_low": _value(moved, "kld_mean", "ci_low"),
+                "kld_high": _value(moved, "kld_mean", "ci_high"),
+                "ppl_ratio": _value(moved, "ppl_ratio", "value"),
+                "same_top": _value(moved, "same_top", "value"),
+                "prefill_tokens_per_second": speeds[label]["prefill_tokens_per_second"],
+                "decode_tokens_per_second": speeds[label]["decode_tokens_per_second"],
+                "verdict": str(Verdict.REFERENCE) if label == reference else verdict,
+                "advice": "",
+            }
+        )
+    return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "int64", "n_more": "Int64"})
+
+
+def _row(pooled: pd.DataFrame) -> dict[str, Any]:
+    """The row of all right-or-wrong questions together, or what stands for none."""
+    found = cast("list[dict[str, Any]]", pooled.to_dict("records"))
+    nothing = dict.fromkeys(("value", "delta", "ci_low", "ci_high", "flip_rate"), math.nan)
+    return found[0] if found else nothing | {"n": 0, "verdict": "", "n_more": pd.NA}
+
+
+def _value(moved: pd.DataFrame, metric: str, column: str) -> float:
+    return float(moved[column][metric]) if metric in moved.index else math.nan

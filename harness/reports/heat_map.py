@@ -1,0 +1,69 @@
+"""Scenario by quantization: what was lost where, as cells in words and shades."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, NamedTuple
+
+from harness.metrics.table import METRICS
+from harness.reports import numbers
+from harness.reports.rows import main_rows, records, task_name
+from harness.results import Run
+
+STEPS = (1, 2, 5, 10)
+"""Margins at which the shade changes."""
+
+
+class Cell(NamedTuple):
+    """One scenario of one model."""
+
+    words: str
+    """The difference; in the metric's own unit where it is no share."""
+    shade: str
+    """``loss-1`` to ``loss-4``, ``gain-1`` to ``gain-4``, or ``none`` within the margin."""
+    shown: bool
+    """Whether the interval excludes no change."""
+
+
+class HeatMap(NamedTuple):
+    """All scenarios; a model that was not asked one has an empty cell there."""
+
+    models: list[str]
+    rows: list[tuple[str, str, list[Cell]]]
+    """Scenario, metric and a cell a model."""
+    legend: list[tuple[str, str]]
+    """Shades and what they mean."""
+
+
+def heat_map(run: Run) -> HeatMap:
+    """Of every task as asked, by its main metric."""
+    table = main_rows(run.findings.degradation)
+    table = table[(table["perturbation"] == "") & (table["model"] != run.reference)]
+    adapters = table.groupby("scenario")["adapter"].nunique()
+    models = [model["label"] for model in run.models if model["label"] in set(table["model"])]
+    rows: dict[tuple[str, str], dict[str, Cell]] = {}
+    for line in records(table):
+        key = task_name(line, several=adapters[line["scenario"]] > 1), line["metric"]
+        rows.setdefault(key, {})[line["model"]] = _cell(line, run.margin)
+    empty = Cell("", "none", shown=False)
+    cells = [(*key, [of.get(model, empty) for model in models]) for key, of in rows.items()]
+    return HeatMap(models, cells, _legend(run.margin))
+
+
+def _cell(line: dict[str, Any], margin: float) -> Cell:
+    metric, delta = METRICS[line["metric"]], line["delta"]
+    if math.isnan(delta):
+        return Cell("", "none", shown=False)
+    shown = line["ci_low"] > 0 or line["ci_high"] < 0
+    better = (delta > 0) == metric.higher_is_better
+    # The margin is one of shares.
+    step = sum(abs(delta) >= size * margin for size in STEPS) if metric.is_share else int(shown)
+    shade = f"{'gain' if better else 'loss'}-{step}" if step else "none"
+    return Cell(numbers.signed(delta, metric.is_share), shade, shown)
+
+
+def _legend(margin: float) -> list[tuple[str, str]]:
+    points = [f"{100 * margin * step:g}" for step in STEPS]
+    losses = [(f"loss-{place}", f"-{words} pp") for place, words in enumerate(points, 1)]
+    gains = [(f"gain-{place}", f"+{words} pp") for place, words in enumerate(points, 1)]
+    return [*reversed(losses), ("none", "within"), *gains]

@@ -1,0 +1,105 @@
+"""Differences by scenario with their intervals: one model at a time, or all side by side where there is room."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pandas as pd
+
+from harness.metrics.table import METRICS
+from harness.reports import numbers
+from harness.reports.plots.base import (
+    BAD,
+    MUTED,
+    ROW,
+    SYMBOLS,
+    Json,
+    Plot,
+    axis,
+    colour,
+    row_axis,
+    spread,
+    tone,
+    upright,
+    view,
+)
+from harness.reports.rows import main_rows, records, task_name, verdict
+from harness.results import Run
+
+MOST_ROWS = 48
+"""Intervals in one drawing."""
+ALL = "all models"
+TOGETHER = "all together"
+"""The row of all right-or-wrong questions."""
+
+
+def forest(run: Run) -> Plot | None:
+    """Every right-or-wrong scenario of every model; None without any."""
+    lines = differences(run)
+    if not lines:
+        return None
+    models = list(dict.fromkeys(line["model"] for line in lines))
+    views = {ALL: _drawing(lines, run, named=True)} if len(models) > 1 and len(lines) <= MOST_ROWS else {}
+    views |= {model: _drawing([line for line in lines if line["model"] == model], run) for model in models}
+    return Plot(
+        "forest",
+        "Paired differences by scenario",
+        f"Each line is the 95% interval of what a scenario lost (left) or won (right) against {run.reference} on the "
+        "same questions. Where it crosses zero, no change is shown; left of the dashed line is more than the margin.",
+        views,
+        ("model", "scenario", "n", "difference (95% interval)", "verdict"),
+        [(one["model"], one["task"], str(one["n"]), one["words"], one["told"]) for one in lines],
+    )
+
+
+def differences(run: Run) -> list[dict[str, Any]]:
+    """A line a compared model and scenario whose metric is a share, as asked: that of all together first."""
+    table = run.findings.degradation
+    rows = main_rows(table)
+    shares = [name for name, metric in METRICS.items() if metric.is_share]
+    rows = rows[rows["metric"].isin(shares) & (rows["perturbation"] == "")]
+    adapters = rows.groupby("scenario")["adapter"].nunique()
+    pooled = table[table["scenario"] == "all"]
+    found: list[dict[str, Any]] = []
+    for line in records(pd.concat([pooled, rows]).dropna(subset=["delta"])):
+        several = adapters.get(line["scenario"], 1) > 1
+        better = line["scenario"] == "all" or METRICS[line["metric"]].higher_is_better
+        limits = line["delta"], line["ci_low"], line["ci_high"]
+        found.append(
+            line
+            | {
+                "task": TOGETHER if line["scenario"] == "all" else task_name(line, several=several),
+                "better": better,
+                "words": numbers.difference(*limits, is_share=True),
+                "told": verdict(line["verdict"], line["n_more"]),
+            }
+        )
+    order = {model["label"]: place for place, model in enumerate(run.models)}
+    return sorted(found, key=lambda line: order[line["model"]])  # pooled rows stay first
+
+
+def _drawing(lines: list[dict[str, Any]], run: Run, *, named: bool = False) -> Json:
+    if named:  # by scenario, so that the models stand side by side
+        tasks = {task: place for place, task in enumerate(dict.fromkeys(line["task"] for line in lines))}
+        lines = sorted(lines, key=lambda line: tasks[line["task"]])
+    names = [f"{line['task']}  <b>{line['model']}</b>" if named else line["task"] for line in lines]
+    if named:  # a scenario's name stands once, at its first line
+        repeated = [a["task"] == b["task"] for a, b in zip(lines, [{"task": None}, *lines], strict=False)]
+        names = [
+            f"<b>{line['model']}</b>" if again else name
+            for line, name, again in zip(lines, names, repeated, strict=True)
+        ]
+    middle, low, high = ([100 * line[name] for line in lines] for name in ("delta", "ci_low", "ci_high"))
+    tones = [tone(line["verdict"]) for line in lines]
+    trace = {
+        "x": middle,
+        "y": list(range(len(lines))),
+        "error_x": spread(low, middle, high) | {"color": MUTED},
+        "mode": "markers",
+        "marker": {"color": [colour(one) for one in tones], "symbol": [SYMBOLS[one] for one in tones], "size": 9},
+        "customdata": [f"{line['model']}, {line['task']}: {line['words']}" for line in lines],
+        "hovertemplate": "%{customdata}<extra></extra>",
+    }
+    shapes = [upright(0, MUTED), upright(-100 * run.margin, BAD, "dash")]
+    height = 70 + ROW * len(lines)
+    return view([trace], height, axis("difference, pp", nticks=6), row_axis(names), shapes)

@@ -1,0 +1,88 @@
+"""Which quantization to take, in words; and that it is not known, where it is not."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+
+import pandas as pd
+
+from harness.degradation.verdict import Verdict
+from harness.reports import numbers
+from harness.reports.rows import records
+from harness.results import Run
+
+GOOD = (Verdict.EQUIVALENT, Verdict.NONINFERIOR)
+BAD = (Verdict.BEYOND, Verdict.DEGRADED)
+REASONS = {
+    Verdict.EQUIVALENT: "its answers are as often right as {reference}'s, within {margin}",
+    Verdict.NONINFERIOR: "it loses less than {margin} against {reference}",
+    Verdict.SMALL: "it loses a little against {reference}, and that is shown to be less than {margin}",
+}
+
+
+class Recommendation(NamedTuple):
+    """What to do, and why."""
+
+    model: str | None
+    """What to take; None where this run cannot say."""
+    headline: str
+    reasons: list[str]
+
+
+def recommend(run: Run) -> Recommendation:
+    """The smallest file that is shown to keep within the margin; with a loss that is shown only if there is no other.
+
+    Divergence alone recommends nothing: near the reference it does not tell what becomes of answers.
+    """
+    summary = run.summary
+    reference = records(summary[summary["is_reference"]])[0]
+    others = summary[~summary["is_reference"] & ~summary["is_null"]].sort_values("bytes", kind="stable")
+    rows = records(others)
+    if not rows:
+        return Recommendation(None, "There is nothing to choose from.", ["Only the reference was asked."])
+    if all(not row["verdict"] for row in rows):
+        why = "No verdict can be given: no scenario with right or wrong answers was asked."
+        more = "Divergence shows how much a quantization changed, not whether its answers got worse."
+        return Recommendation(None, "This run does not say which to take.", [why, more])
+    for wanted in (GOOD, (Verdict.SMALL,)):
+        fitting = [row for row in rows if row["verdict"] in wanted]
+        if fitting:
+            return _take(fitting[0], rows, reference, run)
+    unsure = [row for row in rows if row["verdict"] == Verdict.INCONCLUSIVE]
+    if unsure:
+        return Recommendation(None, "This run does not yet say which to take.", [_unsure(row) for row in unsure[:3]])
+    headline = f"Stay with {run.reference}, or try larger quantizations."
+    return Recommendation(None, headline, ["All of these lose answers, more than chance explains."])
+
+
+def _take(row: dict[str, Any], rows: list[dict[str, Any]], reference: dict[str, Any], run: Run) -> Recommendation:
+    margin = f"{100 * run.margin:g} percentage point{'' if run.margin == 0.01 else 's'}"
+    why = REASONS[Verdict(row["verdict"])].format(reference=run.reference, margin=margin)
+    reasons = [f"{why[0].upper()}{why[1:]} ({_interval(row)})."]
+    gains = _gains(row, reference)
+    reasons += [f"It is {gains} than {run.reference}."] if gains else []
+    smaller = [one for one in rows if one["bytes"] < row["bytes"]]
+    lost = [one["model"] for one in smaller if one["verdict"] in BAD]
+    reasons += [f"Smaller files lose more: {', '.join(lost)}."] if lost else []
+    reasons += [_unsure(one) for one in smaller if one["verdict"] == Verdict.INCONCLUSIVE]
+    return Recommendation(row["model"], f"Take {row['model']}.", reasons)
+
+
+def _interval(row: dict[str, Any]) -> str:
+    difference = numbers.difference(row["delta"], row["ci_low"], row["ci_high"], is_share=True)
+    return f"{difference.replace(' (', ', 95% interval ').removesuffix(')')}, {numbers.count(row['n'])} questions"
+
+
+def _gains(row: dict[str, Any], reference: dict[str, Any]) -> str:
+    """``3.2 times smaller and 1.7 times faster``; only what is so."""
+    smaller = reference["bytes"] / row["bytes"]
+    faster = row["decode_tokens_per_second"] / reference["decode_tokens_per_second"]
+    gains = [f"{numbers.times(smaller)} times smaller"] if smaller >= 1.05 else []
+    gains += [f"{numbers.times(faster)} times faster"] if faster >= 1.05 else []
+    return " and ".join(gains)
+
+
+def _unsure(row: dict[str, Any]) -> str:
+    if pd.isna(row["n_more"]):
+        return f"Of {row['model']} this run cannot say whether its loss is within the margin."
+    return f"{row['model']} needs some {numbers.count(int(row['n_more']))} more instances for a verdict."
