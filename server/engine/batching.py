@@ -25,12 +25,12 @@ def plan(sequences: Iterable[Sequence], *, tokens: int, rows: int) -> list[Chunk
     """Fill one batch of at most so many tokens and rows of logits.
 
     Sequences that generate come first, one token each, so that they never wait for more than one batch of prompts; then
-    prompts in order of admission, as much of each as fits.
+    drafts, and then prompts in order of admission, as much of each as fits.
     """
     chunks: list[Chunk] = []
-    for sequence in sorted(sequences, key=lambda sequence: sequence.in_prompt):
+    for sequence in sorted(sequences, key=lambda sequence: (sequence.in_prompt, sequence.trial is not None)):
         begin = sequence.computed
-        end = min(sequence.length, begin + tokens) if sequence.finish_reason is None else begin
+        end = min(sequence.planned, begin + tokens) if sequence.finish_reason is None else begin
         if end <= begin:
             continue
         flags = sequence.wants(begin, end)

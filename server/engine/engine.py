@@ -9,6 +9,7 @@ import os
 import numpy as np
 
 from server.engine.context import Context
+from server.engine.draft import epsilon
 from server.engine.embedding import Embedder, own_pooling
 from server.engine.llama import LlamaError, Model, uses_gpu
 from server.engine.memory import Memory, gpu_free_bytes, peak_resident_bytes
@@ -85,7 +86,7 @@ class Engine:
         self._scheduler = Scheduler(
             self.model,
             self._context,
-            RowReader(scorer, overlap=uses_gpu(settings.gpu_layers)),
+            RowReader(scorer, overlap=uses_gpu(settings.gpu_layers), epsilon=epsilon(self.model)),
             slots=settings.slots,
             max_waiting=settings.max_waiting,
             prefix_cache=settings.prefix_cache_size or cells // KEPT,

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import itertools
 import math
-import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from typing import NamedTuple
 
@@ -12,8 +11,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.engine.batching import Chunk
-from server.engine.sampler import NothingAllowed
-from server.engine.scoring import NotNumbersError, Scorer, Scores
+from server.engine.generation import Generator
+from server.engine.scoring import Scorer, Scores
 from server.engine.sequence import Sequence, SinkFailed
 
 
@@ -37,8 +36,10 @@ class RowReader:
     the CPU does, all cores are busy then, and the copy costs about what it saves.
     """
 
-    def __init__(self, scorer: Scorer, *, overlap: bool) -> None:
+    def __init__(self, scorer: Scorer, *, overlap: bool, epsilon: float = math.inf) -> None:
+        """``epsilon`` is the :class:`Generator`'s."""
         self._scorer = scorer
+        self._generator = Generator(epsilon)
         self._overlap = ThreadPoolExecutor(1, thread_name_prefix="rows") if overlap else None
         self._pending: tuple[list[_Scored], Future[list[Scores | SinkFailed]]] | None = None
 
@@ -53,15 +54,26 @@ class RowReader:
         for sequence, begin, end, flags in chunks:
             sequence.computed = end
             positions = begin + np.flatnonzero(flags)
-            if len(positions) and end == sequence.length and sequence.job.max_tokens > 0:
-                _generate(sequence, logits[row + len(positions) - 1])
-            if len(positions) and sequence.scores is not None and sequence.failure is None:
-                scored.append(_Scored(sequence, np.arange(row, row + len(positions)), int(positions[0]) + 1))
             row += len(positions)
+            if sequence.trial is not None:
+                self._verify(sequence, end, logits[row - len(positions) : row])
+                continue
+            counts = len(positions) > 0
+            if counts and end == sequence.length and sequence.job.max_tokens > 0:
+                counts = self._generator.go_on(sequence, logits[row - 1])
+            if counts and sequence.scores is not None and sequence.failure is None:
+                scored.append(_Scored(sequence, np.arange(row - len(positions), row), int(positions[0]) + 1))
             if sequence.job.max_tokens == 0 and end == sequence.length:
                 sequence.finish_reason = "length"
         if scored:
             self._score(scored, logits)
+
+    def _verify(self, sequence: Sequence, end: int, rows: NDArray[np.float32]) -> None:
+        """What a trial gave is scored at once: its rows lie elsewhere than those of the batch."""
+        found = self._generator.verify(sequence, end, rows)
+        if found is not None and sequence.scores is not None and sequence.failure is None:
+            scored = [_Scored(sequence, np.arange(len(found.rows)), found.first)]
+            _hand_out(scored, self._reduce(scored, found.rows))
 
     def _score(self, scored: list[_Scored], logits: NDArray[np.float32]) -> None:
         if self._overlap is None:
@@ -108,19 +120,6 @@ class RowReader:
         if self._overlap is not None:
             self._overlap.shutdown()
         self._scorer.close()
-
-
-def _generate(sequence: Sequence, row: NDArray[np.float32]) -> None:
-    """Choose the next token of a sequence from its last row."""
-    if sequence.length == len(sequence.job.prompt):
-        sequence.timings.prompt_done = time.monotonic()
-    if not math.isfinite(row.max()):  # NaN, if any is
-        raise NotNumbersError
-    assert sequence.sampler is not None
-    try:
-        sequence.generate(sequence.sampler.sample(row))
-    except NothingAllowed as error:
-        sequence.failure = str(error)
 
 
 def _pour(scored: _Scored, logits: NDArray[np.float32]) -> Scores | SinkFailed:

@@ -43,6 +43,9 @@ class Sampler(Protocol):
             NothingAllowed: no token is left to choose.
         """
 
+    def lead(self, row: NDArray[np.float32]) -> float:
+        """By how many logits the token that would be chosen is ahead of the next; of no use for random draws."""
+
     def close(self) -> None:
         """Free what llama.cpp holds for it."""
 
@@ -72,16 +75,26 @@ class Greedy:
 
     def sample(self, row: NDArray[np.float32]) -> int:
         """The token."""
-        if len(self._biased) or self._chosen < self._min_tokens:
-            row = row.copy()
-            row[self._biased] += self._biases
-            if self._chosen < self._min_tokens:
-                row[self._banned] = -np.inf
+        row = self._adjusted(row)
         self._chosen += 1
         token = int(np.argmax(row))
         if row[token] == -np.inf:
             raise NothingAllowed
         return token
+
+    def lead(self, row: NDArray[np.float32]) -> float:
+        """By how many logits the next token is ahead of the second best."""
+        second, best = np.partition(self._adjusted(row), -2)[-2:]
+        return float(best - second)
+
+    def _adjusted(self, row: NDArray[np.float32]) -> NDArray[np.float32]:
+        """The row after biases and bans."""
+        if len(self._biased) or self._chosen < self._min_tokens:
+            row = row.copy()
+            row[self._biased] += self._biases
+            if self._chosen < self._min_tokens:
+                row[self._banned] = -np.inf
+        return row
 
     def close(self) -> None:
         """Nothing is held."""
@@ -125,6 +138,10 @@ class Chain:
             c.llama_sampler_accept(self._grammar, token)  # throws through ctypes on a token that it does not permit
         self._chosen += 1
         return token
+
+    def lead(self, row: NDArray[np.float32]) -> float:  # noqa: ARG002
+        """None that could be relied on: what was said before, or chance, may turn any."""
+        return 0.0
 
     def _draw(self, row: NDArray[np.float32], *, constrained: bool) -> int:
         candidates = self._candidates

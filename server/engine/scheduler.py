@@ -248,6 +248,8 @@ class Scheduler:
             self._isolate(str(error))
             return
         for chunk in chunks:
+            if chunk.sequence.computed < chunk.end:  # what a draft had wrong, or has to prove
+                self._context.truncate(chunk.sequence.slot, chunk.sequence.computed)
             self._remember_prompt(chunk.sequence, chunk.begin)
         for sequence, ticket in list(self._active.items()):
             if sequence.failure is not None:

@@ -9,6 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
+from server.engine.draft import Trial
 from server.engine.llama import Model
 from server.engine.sampler import Sampler, make_sampler
 from server.engine.sampling import NEUTRAL, Sampling
@@ -60,6 +61,8 @@ class Job:
     """Prompts share what was computed with others of the same name here; None: with none."""
     sink: RowSink | None = None
     """Takes every scored row in the scorer's place; with ``cache`` None, lest rows be left out, and ``top_k`` 0."""
+    draft: tuple[int, ...] = ()
+    """What the completion probably is: it makes it no other, but sooner done where it holds."""
 
     @property
     def entries(self) -> int:
@@ -99,6 +102,15 @@ class Result:
     """Prompt tokens that were not computed again."""
     timings: Timings
 
+    @property
+    def accepted(self) -> int:
+        """How many tokens of the draft came true before the first that did not."""
+        pairs = zip(self.completion, self.job.draft, strict=False)
+        return next(
+            (i for i, (said, predicted) in enumerate(pairs) if said != predicted),
+            min(len(self.completion), len(self.job.draft)),
+        )
+
 
 @dataclass(eq=False, slots=True)
 class Sequence:
@@ -121,6 +133,16 @@ class Sequence:
     finish_reason: Literal["stop", "length"] | None = None
     failure: str | None = None
     """Why it cannot go on."""
+    draft: tuple[int, ...] = field(init=False)
+    """What the completion may be; empty as soon as it is known to be wrong, or of no use."""
+    trial: Trial | None = None
+    """Part of the draft that is being decoded; its tokens are behind the first ``length``."""
+    opening: NDArray[np.float32] | None = None
+    """The row that chose the first token, as long as the sequence may have to start over from there."""
+    audit: Trial | None = None
+    """One whose rows are compared with those of the same tokens decoded one by one."""
+    doubt: float = 0.0
+    """How far ahead the best token must be from here on, since a trial moved the rows; 0: they are exact."""
 
     def __post_init__(self) -> None:
         job, n = self.job, len(self.job.prompt)
@@ -131,6 +153,8 @@ class Sequence:
         k = min(job.top_k or 0, self.model.n_vocab)
         self.scores = None if job.top_k is None else ScoreLog(first, n + job.max_tokens, k)
         self.stop_watch = StopWatch(job.stops)
+        # What cannot be forgotten again cannot be tried.
+        self.draft = job.draft[: job.max_tokens] if self.model.can_share_prefix else ()
 
     def begin(self, slot: int, computed: int) -> None:
         """Take a place in the KV cache whose first ``computed`` tokens are known."""
@@ -148,6 +172,11 @@ class Sequence:
     def in_prompt(self) -> bool:
         """Whether part of the prompt is still to be computed."""
         return self.computed < len(self.job.prompt)
+
+    @property
+    def planned(self) -> int:
+        """Tokens that can be decoded now: those there are, and those that are tried."""
+        return self.length if self.trial is None else self.trial.end
 
     @property
     def first_row(self) -> int | None:
@@ -178,7 +207,9 @@ class Sequence:
         if self.scores is not None:
             # What is known from before is not computed again; the last row of the prompt scores what is generated.
             flags[max(self.scores.end - 1 - begin, 0) : max(n - 1 - begin, 0)] = 1
-        if end == self.length:
+        if self.trial is not None:
+            flags[:] = 1
+        elif end == self.length:
             flags[-1] = self.job.max_tokens > 0
         return flags
 
@@ -194,6 +225,17 @@ class Sequence:
         elif generated == self.job.max_tokens:
             self.finish_reason = "length"
         self.length += 1
+
+    def start_over(self) -> None:
+        """Forget the completion but for the score of its first token, which the same row will choose again."""
+        self.release()
+        self.sampler = make_sampler(self.model, self.job.sampling, self.prompt)
+        self.stop_watch = StopWatch(self.job.stops)
+        self.stop = self.finish_reason = self.failure = self.trial = self.audit = self.opening = None
+        self.draft, self.doubt = (), 0.0
+        self.length = self.computed = len(self.job.prompt)
+        if self.scores is not None:
+            self.scores.end = min(self.scores.end, self.length + 1)
 
     def result(self) -> Result:
         """The finished job; frees the sampler."""
