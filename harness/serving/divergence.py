@@ -12,8 +12,8 @@ from pydantic import BaseModel, BeforeValidator
 
 from harness.errors import NotOffered
 
-NOT_OFFERED = (404, 405, 501)
-"""There is no such route, or the server was started without a place to keep what is recorded."""
+NOT_OFFERED = (404, 405, 501, 507)
+"""There is no such route, the server was started without a place to keep what is recorded, or that is full."""
 
 
 def _or_infinity(value: object) -> object:

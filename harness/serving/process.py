@@ -26,13 +26,25 @@ REFUSAL = "error: "
 class ServerProcess:
     """``python -m server`` on a free port of the loopback address; a context manager that leaves nothing running."""
 
-    def __init__(self, model: Path, alias: str, serve: ServeConfig, log: Path, *, slots: int) -> None:
-        """Prepare to serve ``model`` under the name ``alias``, everything it prints going to the end of ``log``."""
+    def __init__(
+        self, model: Path, alias: str, serve: ServeConfig, log: Path, *, slots: int, store: Path | None = None
+    ) -> None:
+        """Prepare to serve ``model`` under the name ``alias``.
+
+        Args:
+            model: a GGUF file.
+            alias: what requests call it.
+            serve: how the engine is to hold it.
+            log: to the end of which everything goes that the server prints.
+            slots: sequences under way at once.
+            store: folder in which it may record next-token distributions, and find those of others.
+        """
         self._model = model
         self._alias = alias
         self._serve = serve
         self._log = log
         self._slots = slots
+        self._store = store
         self._process: subprocess.Popen[bytes] | None = None
         self.base_url = ""
 
@@ -63,6 +75,7 @@ class ServerProcess:
             self.base_url = f"http://127.0.0.1:{listener.getsockname()[1]}/v1"
             arguments = [str(self._model), "--alias", self._alias, *_options(self._serve)]
             arguments += ["--fd", str(listener.fileno()), "--exit-with-stdin", "--slots", str(self._slots)]
+            arguments += ["--divergence-dir", str(self._store)] if self._store else []
             self._process = subprocess.Popen(
                 [*command("server"), *arguments],
                 env=environment(),

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import math
+import re
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -169,3 +171,9 @@ def test_a_reference_that_is_certain_is_in_the_last_bin() -> None:
         list(CONFIDENCE_EDGES[-2:]),
     ]
     assert by_confidence(tokens.iloc[:0]).empty
+
+
+def test_the_docs_name_every_metric() -> None:
+    page = (Path(__file__).parents[3] / "docs" / "statistics.md").read_text(encoding="utf-8")
+    section = page.split("## Divergence")[1].split("\n## ")[0]
+    assert set(of(token_rows()).index) <= set(re.findall(r"`(\w+)`", section))
