@@ -86,22 +86,15 @@ def clustered_p(differences: Floats, groups: Labels, *, weights: Floats | None =
 
 def cluster_codes(groups: Labels) -> NDArray[np.intp]:
     """A number for each group, from 0; every empty group is one of its own."""
-    codes, names = pd.factorize(np.asarray(groups, object))
+    codes, names = pd.factorize(np.asarray(groups, object), sort=True)
     alone = codes == pd.Index(names).get_indexer([""])[0] if len(names) else codes < 0
     codes = np.where(alone, len(names) + np.arange(len(codes)), codes)
-    return pd.factorize(codes)[0]
+    return pd.factorize(codes, sort=True)[0]
 
 
 def is_right_or_wrong(differences: Floats) -> bool:
     """Whether these can be differences of answers that are right or wrong."""
     return bool(np.isin(differences, (-1.0, 0.0, 1.0)).all())
-
-
-def clustering_effect(differences: Floats, groups: Labels) -> float:
-    """How many instances of these are worth one independent one (design effect): 1 or more, NaN with no instance."""
-    if not len(differences):
-        return math.nan
-    return _effect(differences, cluster_codes(groups))
 
 
 def _weigh_the_same(weights: Floats | None) -> bool:
@@ -129,9 +122,8 @@ def _effective_agresti_min(differences: Floats, clusters: NDArray[np.intp], conf
 
 
 def _effect(differences: Floats, clusters: NDArray[np.intp]) -> float:
+    """How many of these instances are worth one independent one, at least 1."""
     sizes = np.bincount(clusters)
-    if len(sizes) < 2:  # no spread between clusters to look at
-        return design_effect(len(differences), PRIOR_ICC)
     residuals = differences - differences.mean()
     between = (_sums(residuals, clusters) ** 2).sum() * len(sizes) / (len(sizes) - 1)
     supposed = design_effect((sizes**2).sum() / len(differences), PRIOR_ICC)

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from harness.degradation.binary import CONFIDENCE, PairedResult, agresti_min, compare_binary, count_flips
 from harness.degradation.clusters import cluster_codes, clustered, clustered_p
-from harness.degradation.continuous import compare_continuous
+from harness.degradation.continuous import compare_continuous, compare_shares
 from harness.degradation.flips import wilson
 from harness.degradation.power import detectable
 from harness.degradation.sequential import e_value
@@ -34,6 +34,8 @@ class _Differences(NamedTuple):
     groups: NDArray[np.object_]
     right_or_wrong: bool
     """Whether every value is 0 or 1; ties earn a share of the credit, and so do several trials on average."""
+    shares: bool
+    """Whether the values are such shares of the credit, or 0 or 1."""
 
     @property
     def have_groups(self) -> bool:
@@ -68,7 +70,7 @@ def compare(rows: pd.DataFrame, *, seed: int, judged: bool, is_reference: bool) 
     knows = bool(rows[["correct_reference", "correct_candidate"]].notna().all(axis=None))
     whole = knows and {*reference, *candidate} <= {0.0, 1.0}
     groups = rows["group"].groupby("instance_id").first().to_numpy(object)
-    differences = _Differences(reference, candidate, None if np.ptp(weights) == 0 else weights, groups, whole)
+    differences = _Differences(reference, candidate, None if np.ptp(weights) == 0 else weights, groups, whole, knows)
     result = _result(differences, CONFIDENCE, seed)
     effect = _effect(differences, result)
     row |= result._asdict()
@@ -83,16 +85,18 @@ def compare(rows: pd.DataFrame, *, seed: int, judged: bool, is_reference: bool) 
 
 def _result(differences: _Differences, confidence: float, seed: int) -> PairedResult:
     """With an account of groups where there are some, and not too few."""
-    reference, candidate, weights, groups, right_or_wrong = differences
+    reference, candidate, weights, groups, right_or_wrong, shares = differences
     if differences.have_groups:
         change = candidate - reference
-        interval = clustered(change, groups, weights=weights, confidence=confidence, seed=seed)
+        interval = clustered(change, groups, weights=weights, confidence=confidence, shares=shares, seed=seed)
         if interval.method != "none":
             p_value = clustered_p(change, groups, weights=weights, seed=seed)
             delta = float(np.average(change, weights=weights))
             return PairedResult(delta, interval.low, interval.high, p_value, interval.method)
     if right_or_wrong:
         found = compare_binary(reference == 1, candidate == 1, confidence=confidence)
+    elif shares and weights is None:
+        found = compare_shares(reference, candidate, seed=seed, confidence=confidence)
     else:
         found = compare_continuous(reference, candidate, weights, seed=seed, confidence=confidence)
     return found._replace(interval=found.interval + NOT_CLUSTERED) if differences.have_groups else found

@@ -39,9 +39,7 @@ class Judged(NamedTuple):
     n_more: int | None
 
 
-def judge(
-    limits: Limits, *, n: int, flip_high: float, holm_significant: bool, margin: float, effect: float = 1.0
-) -> Judged:
+def judge(limits: Limits, *, n: int, flip_high: float, holm_significant: bool, margin: float) -> Judged:
     """The first of these that is true, with ``high95`` the upper limit of the two-sided 95% interval.
 
     ==  =================================================  =========================
@@ -58,30 +56,27 @@ def judge(
 
     Args:
         limits: of the difference.
-        n: instances so far.
+        n: instances so far; of clusters, as many independent ones as they are worth.
         flip_high: upper limit of the flip rate's interval, from which the needed instances are counted.
         holm_significant: whether the p-value that was adjusted for all tasks is at most 5%.
         margin: the loss that would matter, as a share: 0.01 is one point.
-        effect: of clusters (:func:`~harness.degradation.clusters.clustering_effect`), which multiplies what is needed.
     """
     verdict = _verdict(limits, margin, is_loss=holm_significant and limits.delta < 0)
-    return Judged(
-        verdict, _more(limits.delta, n, flip_high, margin, effect) if verdict is Verdict.INCONCLUSIVE else None
-    )
+    return Judged(verdict, _more(limits.delta, n, flip_high, margin) if verdict is Verdict.INCONCLUSIVE else None)
 
 
 def _verdict(limits: Limits, margin: float, *, is_loss: bool) -> Verdict:
     within = limits.low90 > -margin
-    if is_loss and limits.high95 < -margin:
-        return Verdict.BEYOND
     if is_loss:
+        if limits.high95 < -margin:
+            return Verdict.BEYOND
         return Verdict.SMALL if within else Verdict.DEGRADED
     if within:
         return Verdict.EQUIVALENT if limits.high90 < margin else Verdict.NONINFERIOR
     return Verdict.INCONCLUSIVE
 
 
-def _more(delta: float, n: int, flip_high: float, margin: float, effect: float) -> int | None:
+def _more(delta: float, n: int, flip_high: float, margin: float) -> int | None:
     """Instances beyond ``n`` until non-inferiority is shown four times of five, if nothing is lost.
 
     Where n is that many already, what was seen is a loss: then until it is shown to be within the margin, if the loss
@@ -89,7 +84,7 @@ def _more(delta: float, n: int, flip_high: float, margin: float, effect: float) 
     """
     if math.isnan(flip_high):
         return None
-    needed = math.ceil(needed_noninferiority(flip_high, margin) * effect)
+    needed = needed_noninferiority(flip_high, margin)
     if needed <= n and -margin < delta < 0:
-        needed = math.ceil(needed_noninferiority(max(flip_high, -delta), margin, delta=delta) * effect)
+        needed = needed_noninferiority(max(flip_high, -delta), margin, delta=delta)
     return needed - n if needed > n else None

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 
 from harness.degradation.binary import compare_binary
 from harness.degradation.columns import DEGRADATION
-from harness.degradation.continuous import FEW, compare_continuous
+from harness.degradation.continuous import FEW, compare_continuous, compare_shares
 from harness.degradation.pooled import ALL
 from harness.degradation.table import COLUMNS, in_order
 from harness.errors import RunError
@@ -195,8 +195,8 @@ def test_trials_are_averaged_by_instance(scores: Scores, table: Table) -> None:
     parts = [scores(m, values, trial=i) for m, trials in of_trial.items() for i, values in enumerate(trials)]
     row = table(*parts, seed=3).iloc[1]
     assert (row["n"], row["reference_value"], row["value"]) == (3, 0.5, 0.5)
-    # Means over trials are halves: no longer right or wrong.
-    expected = compare_continuous(np.array([1, 0.5, 0]), np.array([0.5, 1, 0]), np.ones(3), seed=3)
+    # Means over trials are halves: shares of right and wrong.
+    expected = compare_shares(np.array([1, 0.5, 0]), np.array([0.5, 1, 0]), seed=3)
     assert tuple(row[COMPARISON]) == expected
     assert (row["flips_to_wrong"], row["flips_to_right"]) == (1, 1)
 
@@ -212,10 +212,10 @@ def test_trials_that_all_agree_prove_no_more_than_one_of_them(scores: Scores, ta
     assert (one["flips_to_wrong"][1], three["flips_to_wrong"][1]) == (6, 18)
 
 
-def test_a_tie_makes_the_comparison_one_on_a_scale(scores: Scores, table: Table) -> None:
+def test_a_tie_makes_the_comparison_one_of_shares(scores: Scores, table: Table) -> None:
     reference, candidate = [1.0, 1.0, 0.0, 0.5], [1.0, 0.25, 1.0, 0.5]
     row = table(scores("f16", reference), scores("q8_0", candidate), seed=5).iloc[1]
-    expected = compare_continuous(np.array(reference), np.array(candidate), np.ones(4), seed=5)
+    expected = compare_shares(np.array(reference), np.array(candidate), seed=5)
     assert tuple(row[COMPARISON]) == expected
     # A tie is not right, in whichever model: only the second and the third have changed sides.
     assert (row["flips_to_wrong"], row["flips_to_right"]) == (1, 1)
