@@ -118,10 +118,11 @@ class Models:
                 asked = run_task(endpoint, label, task, concurrency=limit, tick=display.tick)
                 display.finished(f"{label}: {task.label}, {asked.summary(task)}")
                 found.append(asked)
+            memory = endpoint.memory()  # before distributions are kept in it, which nobody who serves the model needs
             if tried.comparison:
                 display.say(f"{label}: divergence")
                 display.finished(f"{label}: {tried.comparison.ask(endpoint, label, display.tick)}")
-            return Answers(found, endpoint.memory())
+            return Answers(found, memory)
 
     @contextmanager
     def _serving(
