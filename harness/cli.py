@@ -9,10 +9,12 @@ from types import FrameType
 
 import typer
 
+from harness.commands.gate import GateCommand, gate
 from harness.commands.models import models
 from harness.commands.run import run
 from harness.commands.scenarios import app as scenarios
 from harness.commands.serve import serve
+from harness.commands.verify import verify
 from harness.errors import HarnessError
 
 EXIT_INTERRUPTED = 130
@@ -27,6 +29,8 @@ app.command()(run)
 app.command()(models)
 # Its options are the server's own, --help too.
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)(serve)
+app.command(cls=GateCommand)(gate)
+app.command()(verify)
 app.add_typer(scenarios, name="scenarios")
 
 

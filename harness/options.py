@@ -18,10 +18,15 @@ def read_margin(text: str) -> float:
     Raises:
         UserError: it is something else, or not above 0 and below 100.
     """
-    return _read_share("--margin", text)
+    return read_share("--margin", text)
 
 
-def _read_share(option: str, text: str) -> float:
+def read_share(option: str, text: str) -> float:
+    """The same for another option.
+
+    Raises:
+        UserError: it is something else, or not above 0 and below 100; ``option`` is named.
+    """
     found = _SHARE.fullmatch(text.strip())
     share = float(found[1]) / 100 if found else math.nan
     if not 0 < share < 1:

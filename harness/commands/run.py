@@ -10,7 +10,7 @@ from typing import Annotated
 import platformdirs
 import typer
 
-from harness.commands.shared import EXIT_INCOMPLETE, DatasetDir, ScenarioFile, make_console
+from harness.commands.shared import EXIT_INCOMPLETE, DatasetDir, ScenarioFile, make_console, names
 from harness.display import make_display
 from harness.execution.tasks import Asking
 from harness.models.bundled import BUNDLED_MODEL
@@ -131,17 +131,17 @@ def run(
     """
     spec = RunSpec(
         base=find_base(model),
-        models=_names(models),
+        models=names(models),
         reference=reference,
-        suites=_names(suite) or (() if scenarios or scenario_file else (DEFAULT_SUITE,)),
-        scenarios=_names(scenarios),
+        suites=names(suite) or (() if scenarios or scenario_file else (DEFAULT_SUITE,)),
+        scenarios=names(scenarios),
         scenario_files=tuple(scenario_file or ()),
         asking=Asking(
             max_instances=max_instances or None,
             seed=seed,
             trials=trials,
             chat=chat,
-            perturbations=tuple(find_perturbations(list(_names(perturbations)))),
+            perturbations=tuple(find_perturbations(list(names(perturbations)))),
         ),
         margin=read_margin(margin),
         divergence=not no_divergence,
@@ -165,7 +165,3 @@ def run(
         console.print(f"Everything else is in {spec.out}", soft_wrap=True)
     if result.record["left_out"]:
         raise typer.Exit(EXIT_INCOMPLETE)
-
-
-def _names(text: str) -> tuple[str, ...]:
-    return tuple(name for part in text.split(",") if (name := part.strip()))

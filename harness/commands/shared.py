@@ -15,6 +15,15 @@ from rich.table import Table
 EXIT_INCOMPLETE = 3
 """Some of what was asked for was not done, because data cannot be had."""
 
+RunFolder = Annotated[Path, typer.Argument(help="The folder of a run.", metavar="RUN", envvar="HARNESS_RUN")]
+Margin = Annotated[
+    str,
+    typer.Option(
+        help="The loss that counts as none, in percentage points.",
+        envvar="HARNESS_MARGIN",
+        show_default="the run's own",
+    ),
+]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON.", envvar="HARNESS_JSON")]
 DatasetDir = Annotated[
     Path | None,
@@ -30,6 +39,11 @@ ScenarioFile = Annotated[
         help="YAML file of a scenario of your own; may be given several times.", envvar="HARNESS_SCENARIO_FILE"
     ),
 ]
+
+
+def names(text: str) -> tuple[str, ...]:
+    """Names that stand in one option, with commas between them."""
+    return tuple(name for part in text.split(",") if (name := part.strip()))
 
 
 def make_console(*, stderr: bool = False) -> Console:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import pyarrow as pa
@@ -70,6 +71,15 @@ SCORE_COLUMNS = (
 SCORE_SCHEMA = pa.schema([pa.field(c.name, c.type, metadata={"meaning": c.meaning}) for c in SCORE_COLUMNS])
 
 
+class Judgement(NamedTuple):
+    """What one metric makes of one answer: the columns that ``scores`` has beside :data:`WHAT`."""
+
+    metric: str
+    value: float | None
+    weight: float
+    correct: bool | None
+
+
 class Record(NamedTuple):
     """One answered instance."""
 
@@ -93,11 +103,11 @@ def record(
         *(model, task.scenario.name, task.adapter_name, task.trial),
         *(instance.id, instance.perturbation, instance.group),
     )
-    values = [(metric, _known(metric.judge(instance, answer))) for metric in task.metrics]
-    main, value = values[0]
+    scores = judgements(task.metrics, instance, answer)
+    main = scores[0]
     context = request.prompts[0].context
     row = (
-        *(*what, instance.kind, main.name, value, _correct(main, value), answer.valid, answer.text, instance.gold),
+        *(*what, instance.kind, main.metric, main.value, main.correct, answer.valid, answer.text, instance.gold),
         list(instance.golds),
         context if isinstance(context, str) and context else request.text,
         *(request.n_examples, request.n_dropped, request.n_cut),
@@ -108,11 +118,16 @@ def record(
         seconds,
         json.dumps(dict(instance.details), ensure_ascii=False, default=str) if instance.details else "",
     )
-    scores = [(*what, metric.name, value, metric.weight(answer), _correct(metric, value)) for metric, value in values]
     return Record(
         dict(zip((column.name for column in COLUMNS), row, strict=True)),
-        [dict(zip((column.name for column in SCORE_COLUMNS), score, strict=True)) for score in scores],
+        [dict(zip((column.name for column in SCORE_COLUMNS), (*what, *score), strict=True)) for score in scores],
     )
+
+
+def judgements(metrics: Sequence[Metric], instance: Instance, answer: Answer) -> list[Judgement]:
+    """What the metrics make of one answer, in their order."""
+    values = [(metric, _known(metric.judge(instance, answer))) for metric in metrics]
+    return [Judgement(metric.name, value, metric.weight(answer), _correct(metric, value)) for metric, value in values]
 
 
 def _choices(instance: Instance) -> tuple[list[str], list[int]]:

@@ -1,0 +1,122 @@
+"""Where what is written and what follows from the answers are not the same."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from pandas.api.types import is_float_dtype
+
+CLOSE = 1e-9
+"""Figures that agree so far, relatively, are the same: another processor may round sums otherwise."""
+WIDEST = 80
+"""Characters of a text that are shown."""
+
+
+class Difference(NamedTuple):
+    """One figure or text."""
+
+    file: str
+    row: str
+    """What tells the row from others, or its number; empty where the whole file is meant."""
+    column: str
+    """Empty where the whole row is meant."""
+    written: str
+    again: str
+    """What follows from the answers."""
+
+    def __str__(self) -> str:
+        where = ", ".join(filter(None, (self.file, self.row, self.column)))
+        return f"{where}: {self.written} is written, and {self.again} follows."
+
+
+class Compared(NamedTuple):
+    """The outcome of one comparison."""
+
+    differences: list[Difference]
+    n_figures: int
+    """Cells or lines that were compared."""
+
+    def __add__(self, other: object) -> Compared:
+        if not isinstance(other, Compared):
+            return NotImplemented
+        return Compared(self.differences + other.differences, self.n_figures + other.n_figures)
+
+
+NOTHING = Compared([], 0)
+
+
+def compare_frames(file: str, written: pd.DataFrame, again: pd.DataFrame, keys: Sequence[str]) -> Compared:
+    """Every cell of two frames whose rows are told apart by ``keys``.
+
+    Only columns of ``again`` are looked at. A frame without rows need not have any. A row that is in one of
+    them only is one difference.
+    """
+    if again.empty:
+        again = again.reindex(columns=written.columns)
+    if written.empty:
+        written = written.reindex(columns=again.columns)
+    if not len(again.columns):
+        return NOTHING
+    names = [column for column in again.columns if column not in keys]
+    before, after = (
+        frame.set_index(pd.MultiIndex.from_frame(frame[list(keys)].astype(str))) for frame in (written, again)
+    )
+    surplus = before.index[~before.index.isin(after.index) | before.index.duplicated()]
+    missing = after.index[~after.index.isin(before.index)]
+    found = [Difference(file, _row(key), "", "a row", "none") for key in surplus]
+    found += [Difference(file, _row(key), "", "none", "a row") for key in missing]
+    common = after.index[after.index.isin(before.index)]
+    left, right = before[~before.index.duplicated()].loc[common], after.loc[common]
+    rows = [_row(key) for key in common]
+    for name in names:
+        for number in np.flatnonzero(~_same(left[name], right[name])).tolist():
+            cells = (_shown(frame[name].iloc[number]) for frame in (left, right))
+            found.append(Difference(file, rows[number], name, *cells))
+    return Compared(found, len(common) * len(names))
+
+
+def compare_lines(file: str, written: str, again: str) -> Compared:
+    """Every line of two texts."""
+    pairs = list(itertools.zip_longest(written.splitlines(), again.splitlines()))
+    found = [
+        Difference(file, f"line {number}", "", *map(_shown, pair))
+        for number, pair in enumerate(pairs, 1)
+        if pair[0] != pair[1]
+    ]
+    if written != again and not found:
+        found = [Difference(file, "its line ends", "", _shown(written[-1:]), _shown(again[-1:]))]
+    return Compared(found, len(pairs))
+
+
+def _same(written: pd.Series, again: pd.Series) -> NDArray[np.bool_]:
+    if is_float_dtype(again.dtype):
+        first, second = (pd.to_numeric(column, errors="coerce").to_numpy(float) for column in (written, again))
+        close: NDArray[np.bool_] = np.isclose(first, second, rtol=CLOSE, atol=0, equal_nan=True)
+        return close
+    return np.fromiter((_equal(*cells) for cells in zip(written, again, strict=True)), bool, len(again))
+
+
+def _equal(written: Any, again: Any) -> bool:
+    if isinstance(again, (list, np.ndarray)):
+        return written is not None and list(written) == list(again)
+    if pd.isna(again):
+        return bool(pd.isna(written))
+    return not pd.isna(written) and bool(written == again)
+
+
+def _row(key: tuple[str, ...]) -> str:
+    return " / ".join(filter(None, key))
+
+
+def _shown(value: Any) -> str:
+    """In one line, and not too long for it."""
+    if value is None:
+        return "nothing"
+    plain = list(value) if isinstance(value, np.ndarray) else value
+    text = repr(plain.item() if isinstance(plain, np.generic) else plain)
+    return text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
