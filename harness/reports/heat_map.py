@@ -66,4 +66,4 @@ def _legend(margin: float) -> list[tuple[str, str]]:
     points = [f"{100 * margin * step:g}" for step in STEPS]
     losses = [(f"loss-{place}", f"-{words} pp") for place, words in enumerate(points, 1)]
     gains = [(f"gain-{place}", f"+{words} pp") for place, words in enumerate(points, 1)]
-    return [*reversed(losses), ("none", "within"), *gains]
+    return [*reversed(losses), ("none", "within margin"), *gains]

@@ -5,7 +5,7 @@
   const list = document.getElementById("flips-list");
   const count = document.getElementById("flips-count");
   const more = document.getElementById("flips-more");
-  const AT_ONCE = 40;
+  const AT_ONCE = 15;
   const FOLDED = 700;
   let found = [];
   let shown = 0;

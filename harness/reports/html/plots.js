@@ -22,6 +22,7 @@
     const views = drawings[place.dataset.plot];
     const choice = document.querySelector(`select.view[data-plot="${place.dataset.plot}"]`);
     const { data, layout } = coloured(views[choice ? choice.value : Object.keys(views)[0]]);
+    place.style.height = `${layout.height}px`;
     return Plotly.react(place, data, { ...frame(), ...layout }, config);
   };
 

@@ -24,6 +24,8 @@ TONES = {
 """Three tones in which verdicts are seen from afar; other words have none."""
 SYMBOLS = {"good": "circle", "unsure": "diamond-open", "bad": "x", "": "circle-open"}
 """So that no tone is told by colour alone."""
+FARTHEST = 10
+"""Margins that an axis of differences goes down to."""
 ROW = 26
 """Pixels a row."""
 
@@ -67,7 +69,7 @@ def view(traces: Sequence[Json], height: int, x: Json, y: Json, shapes: Sequence
     """One drawing."""
     layout = {
         "height": height,
-        "margin": {"l": 10, "r": 16, "t": 12, "b": 10},
+        "margin": {"l": 10, "r": 16, "t": 12, "b": 48},
         "xaxis": x,
         "yaxis": y,
         "shapes": list(shapes),
@@ -84,6 +86,29 @@ def row_axis(names: Sequence[str], **more: Any) -> Json:
     places = list(range(len(names)))
     limits = [len(names) - 0.4, -0.6]
     return axis("", tickvals=places, ticktext=list(names), range=limits, showgrid=False, **more) | {"ticks": ""}
+
+
+def logarithmic(title: str, **more: Any) -> Json:
+    """An axis of decades."""
+    return axis(title, type="log", dtick=1, tickformat="~g", **more)
+
+
+class Clipped(NamedTuple):
+    """Differences in points, those far outside set at the edge, so that the others can be told apart."""
+
+    values: list[float]
+    is_outside: list[bool]
+    edge: float | None
+    """The least that is drawn; None where everything is."""
+
+
+def clipped(points: Sequence[float], margin: float) -> Clipped:
+    """Losses of more than :data:`FARTHEST` margins are drawn at that, if something smaller is there to be seen."""
+    edge = -100 * FARTHEST * margin
+    outside = [value < edge for value in points]
+    if all(outside) or not any(outside):
+        return Clipped(list(points), [False] * len(points), None)
+    return Clipped([max(value, edge) for value in points], outside, edge)
 
 
 def upright(x: float, colour: str, dash: str = "solid") -> Json:

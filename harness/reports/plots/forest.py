@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -16,6 +17,7 @@ from harness.reports.plots.base import (
     Json,
     Plot,
     axis,
+    clipped,
     colour,
     row_axis,
     spread,
@@ -45,7 +47,8 @@ def forest(run: Run) -> Plot | None:
         "forest",
         "Paired differences by scenario",
         f"Each line is the 95% interval of what a scenario lost (left) or won (right) against {run.reference} on the "
-        "same questions. Where it crosses zero, no change is shown; left of the dashed line is more than the margin.",
+        "same questions. Where it crosses zero, no change is shown; left of the dashed line is more than the margin. "
+        "Triangles are beyond the edge.",
         views,
         ("model", "scenario", "n", "difference (95% interval)", "verdict"),
         [(one["model"], one["task"], str(one["n"]), one["words"], one["told"]) for one in lines],
@@ -91,15 +94,32 @@ def _drawing(lines: list[dict[str, Any]], run: Run, *, named: bool = False) -> J
         ]
     middle, low, high = ([100 * line[name] for line in lines] for name in ("delta", "ci_low", "ci_high"))
     tones = [tone(line["verdict"]) for line in lines]
+    shown = clipped(middle, run.margin)
+    outside = shown.is_outside
+    symbols = ["triangle-left" if out else SYMBOLS[one] for one, out in zip(tones, outside, strict=True)]
+    limits = {} if shown.edge is None else {"range": [1.08 * shown.edge, 1.1 * max(*high, 100 * run.margin)]}
+    bars = spread(*_within(low, shown.values, high, outside))
     trace = {
-        "x": middle,
+        "x": shown.values,
         "y": list(range(len(lines))),
-        "error_x": spread(low, middle, high) | {"color": MUTED},
-        "mode": "markers",
-        "marker": {"color": [colour(one) for one in tones], "symbol": [SYMBOLS[one] for one in tones], "size": 9},
+        "error_x": bars | {"color": MUTED},
+        "mode": "markers+text",
+        "text": [f"  {value:+.1f}" if out else "" for value, out in zip(middle, outside, strict=True)],
+        "textposition": "middle right",
+        "marker": {"color": [colour(one) for one in tones], "symbol": symbols, "size": 9},
         "customdata": [f"{line['model']}, {line['task']}: {line['words']}" for line in lines],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
     shapes = [upright(0, MUTED), upright(-100 * run.margin, BAD, "dash")]
     height = 70 + ROW * len(lines)
-    return view([trace], height, axis("difference, pp", nticks=6), row_axis(names), shapes)
+    return view([trace], height, axis("difference, pp", nticks=6, **limits), row_axis(names), shapes)
+
+
+def _within(
+    low: list[float], middle: list[float], high: list[float], is_outside: list[bool]
+) -> tuple[list[float], list[float], list[float]]:
+    """The limits, but for what stands at the edge, which has none."""
+    lows, highs = (
+        [math.nan if out else limit for limit, out in zip(limits, is_outside, strict=True)] for limits in (low, high)
+    )
+    return lows, middle, highs

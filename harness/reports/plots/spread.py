@@ -7,9 +7,10 @@ import math
 import numpy as np
 
 from harness.reports import numbers
-from harness.reports.plots.base import MUTED, PLAIN, ROW, Plot, axis, row_axis, spread, upright, view
+from harness.reports.plots.base import MUTED, PLAIN, ROW, Plot, axis, logarithmic, row_axis, spread, upright, view
 from harness.results import Run
 
+LABELLED = ("median", "maximum")
 QUANTILES = {"median": 0.5, "90%": 0.9, "99%": 0.99, "99.9%": 0.999, "maximum": 1.0}
 FLOOR = 1e-9
 """Nats below which nothing is drawn, on an axis that has no zero: float16 stores no less."""
@@ -47,7 +48,7 @@ def divergence_spread(run: Run) -> Plot | None:
             {
                 "x": values.tolist(),
                 "y": places,
-                "mode": "markers" if name == "mean" else "markers+text",
+                "mode": "markers+text" if name in LABELLED else "markers",
                 "text": [name if place == 0 else "" for place in places],
                 "textposition": "top center",
                 "cliponaxis": False,
@@ -60,9 +61,9 @@ def divergence_spread(run: Run) -> Plot | None:
     return Plot(
         "kld-spread",
         "Spread of divergence over tokens",
-        f"Each line goes from the median token to the worst of {numbers.count(tokens_each)}; the open diamond is the "
-        "mean. Most tokens hardly change, and the right end is what a reader may notice.",
-        {"": view(traces, 110 + ROW * len(models), axis("KLD, nats (log)", type="log", dtick=2), row_axis(models))},
+        f"Each line goes from the median token to the worst of {numbers.count(tokens_each)}, with ticks at 90%, 99% "
+        "and 99.9%; the diamond is the mean. Most tokens hardly change; the right end is what a reader may notice.",
+        {"": view(traces, 110 + ROW * len(models), logarithmic("KLD, nats (log)"), row_axis(models))},
         ("model", *QUANTILES, "mean"),
         [(model, *(numbers.divergence(value) for value in values)) for model, values in found.items()],
     )

@@ -11,13 +11,16 @@ from harness.reports import numbers
 from harness.reports.plots.base import (
     MUTED,
     SYMBOLS,
+    Clipped,
     Json,
     Plot,
     axis,
     band,
+    clipped,
     colour,
     compared,
     level,
+    logarithmic,
     spread,
     tone,
     view,
@@ -56,7 +59,7 @@ def divergence_by_size(run: Run) -> Plot | None:
         "Size against divergence",
         f"Lower left is better: a smaller file whose next tokens are closer to {run.reference}'s. No file on the "
         f"dotted line is beaten in both. {floor}",
-        {"": view([line, *points], HEIGHT, _size_axis(unit), _log_axis("mean KLD, nats (log)"), shapes)},
+        {"": view([line, points], HEIGHT, _size_axis(unit), logarithmic("mean KLD, nats (log)"), shapes)},
         ("model", "size", "mean KLD, nats (95% interval)", "on the line"),
         rows,
     )
@@ -77,6 +80,11 @@ def accuracy_by_size(run: Run) -> Plot | None:
         shapes.append(band(low, high))
         noise = f" The band is the interval of {run.reference} against itself ({low:+.1f} .. {high:+.1f})."
     points = _points(found, scale, "delta", ("ci_low", "ci_high"), [True] * len(found))
+    shown = clipped(found["delta"].to_list(), run.margin)
+    y = axis("difference in accuracy, pp")
+    if shown.edge is not None:
+        y |= {"range": [1.15 * shown.edge, _top(found["ci_high"], run.margin)]}
+        points = _at_the_edge(points, shown)
     rows = [
         (
             r["model"],
@@ -90,8 +98,9 @@ def accuracy_by_size(run: Run) -> Plot | None:
         "accuracy-by-size",
         "Size against accuracy",
         f"Points of accuracy lost or won against {run.reference}, with 95% intervals. Below the dashed line is more "
-        f"than the margin of {100 * run.margin:g} pp; an interval across it leaves the question open.{noise}",
-        {"": view(points, HEIGHT, _size_axis(unit), axis("difference in accuracy, pp"), shapes)},
+        f"than the margin of {100 * run.margin:g} pp; an interval across it leaves the question open. "
+        f"Triangles are beyond the edge.{noise}",
+        {"": view([points], HEIGHT, _size_axis(unit), y, shapes)},
         ("model", "size", "difference (95% interval)", "verdict"),
         rows,
     )
@@ -103,28 +112,50 @@ def pareto(sizes: list[int], losses: list[float]) -> list[bool]:
     return [not any(a <= x and b <= y and (a, b) != (x, y) for a, b in pairs) for x, y in pairs]
 
 
-def _points(found: pd.DataFrame, scale: float, what: str, limits: tuple[str, str], named: list[bool]) -> list[Json]:
+def _points(found: pd.DataFrame, scale: float, what: str, limits: tuple[str, str], named: list[bool]) -> Json:
+    """A point a model with its interval and its name."""
     tones = [tone(word) for word in found["verdict"]]
     few = len(found) <= MOST_LABELS
-    names = [name if few or on else "" for name, on in zip(found["model"], named, strict=True)]
+    x = (found["bytes"] / scale).to_list()
     middle = found[what].to_list()
     low, high = (found[limit].to_list() for limit in limits)
-    # Neighbours on the size axis take turns, so that their names do not run into each other.
-    sides = ["top center" if place % 2 else "bottom center" for place in range(len(found))]
-    return [
-        {
-            "x": (found["bytes"] / scale).to_list(),
-            "y": middle,
-            "error_y": spread(low, middle, high) | {"color": MUTED},
-            "mode": "markers+text",
-            "text": names,
-            "textposition": sides,
-            "customdata": found["model"].to_list(),
-            "hovertemplate": "%{customdata}: %{y:.4g}<extra></extra>",
-            "cliponaxis": False,
-            "marker": {"color": [colour(one) for one in tones], "symbol": [SYMBOLS[one] for one in tones], "size": 11},
-        }
+    return {
+        "x": x,
+        "y": middle,
+        "error_y": spread(low, middle, high) | {"color": MUTED},
+        "mode": "markers+text",
+        "text": [f"  {name}  " if few or on else "" for name, on in zip(found["model"], named, strict=True)],
+        "textposition": ["middle left" if value > 0.8 * max(x) else "middle right" for value in x],
+        "customdata": [f"{name}: {value:.4g}" for name, value in zip(found["model"], middle, strict=True)],
+        "hovertemplate": "%{customdata}<extra></extra>",
+        "cliponaxis": False,
+        "marker": {"color": [colour(one) for one in tones], "symbol": [SYMBOLS[one] for one in tones], "size": 11},
+    }
+
+
+def _at_the_edge(points: Json, shown: Clipped) -> Json:
+    """What is outside as an arrow at the edge, its figure beside its name and no interval."""
+    symbols = points["marker"]["symbol"]
+    bars = {
+        name: [0.0 if out else bar for bar, out in zip(points["error_y"][name], shown.is_outside, strict=True)]
+        for name in ("array", "arrayminus")
+    }
+    texts = [
+        f"{text.rstrip()} {value:+.1f}  " if out else text
+        for text, value, out in zip(points["text"], points["y"], shown.is_outside, strict=True)
     ]
+    arrows = ["triangle-down" if out else symbol for symbol, out in zip(symbols, shown.is_outside, strict=True)]
+    return points | {
+        "y": shown.values,
+        "text": texts,
+        "error_y": points["error_y"] | bars,
+        "marker": points["marker"] | {"symbol": arrows},
+    }
+
+
+def _top(high: pd.Series, margin: float) -> float:
+    """Above every interval, with some room."""
+    return 1.1 * max(float(high.max()), 100 * margin)
 
 
 def _noise(run: Run) -> tuple[list[Json], str]:
@@ -146,10 +177,6 @@ def _unit(largest: float) -> tuple[str, float]:
 
 def _size_axis(unit: str) -> Json:
     return axis(f"size of the file, {unit}", rangemode="tozero")
-
-
-def _log_axis(title: str) -> Json:
-    return axis(title, type="log", dtick=1, exponentformat="power")
 
 
 def _range(value: float, low: float, high: float) -> str:
