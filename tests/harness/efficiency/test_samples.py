@@ -20,7 +20,8 @@ SAMPLES = st.lists(
         st.integers(0, 5),
         st.sampled_from(list(Quantity)),
         st.floats(0.001, 1e6) | st.just(math.nan),
-    )
+    ),
+    max_size=40,
 )
 
 
