@@ -10,6 +10,7 @@ from harness.degradation.chance import tasks_at_chance
 from harness.degradation.divergence import divergence_rows
 from harness.degradation.notes import notes_on
 from harness.degradation.sets import set_table
+from harness.degradation.slices import slice_table
 from harness.degradation.table import degradation_table, in_order
 from harness.degradation.worst import worst_cases
 from harness.metrics.table import SET_METRICS
@@ -46,6 +47,6 @@ def analyse(record: dict[str, Any], measured: Measured) -> Findings:
     degradation = in_order(single, together, pd.DataFrame(divergence_rows(measured.tokens, seed=seed)))
     return Findings(
         degradation=degradation,
-        slices=pd.DataFrame(),
+        slices=slice_table(instances, reference),
         notes=[*tasks_at_chance(instances, reference, guess_rates), *notes_on(scores, degradation)],
     )

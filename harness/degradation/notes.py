@@ -41,6 +41,6 @@ def _not_clustered(degradation: pd.DataFrame) -> list[str]:
     if not scenarios:
         return []
     return [
-        f"Instances come in fewer than {FEWEST} groups, too few for intervals that allow for what a group has in common, "
-        f"so the intervals may be too narrow: {', '.join(scenarios)}."
+        f"Instances come in fewer than {FEWEST} groups, too few for intervals that allow for what a group has in "
+        f"common, so the intervals may be too narrow: {', '.join(scenarios)}."
     ]

@@ -33,10 +33,8 @@ def with_answers(scores: pd.DataFrame, instances: pd.DataFrame) -> pd.DataFrame:
     """
     twice = instances[instances.duplicated(_QUESTION)]
     if len(twice):
-        what = " / ".join(part for part in twice.iloc[0][["scenario", "adapter", "perturbation"]] if part)
-        raise RunError(
-            f"{what}: the answer of {twice.iloc[0]['model']} to {twice.iloc[0]['instance_id']!r} is there twice."
-        )
+        model, scenario, adapter, _, instance, _ = twice.iloc[0][_QUESTION]
+        raise RunError(f"{scenario} / {adapter}: the answer of {model} to {instance!r} is there twice; run it again.")
     if not len(scores):
         return scores.assign(answer=pd.Series(dtype=object))
     return scores.merge(instances[[*_QUESTION, "answer"]], on=_QUESTION, how="left")
