@@ -9,8 +9,11 @@ from types import FrameType
 
 import typer
 
+from harness.commands.compare import compare
 from harness.commands.gate import GateCommand, gate
 from harness.commands.models import models
+from harness.commands.plan import plan
+from harness.commands.report import report
 from harness.commands.run import run
 from harness.commands.scenarios import app as scenarios
 from harness.commands.serve import serve
@@ -29,8 +32,11 @@ app.command()(run)
 app.command()(models)
 # Its options are the server's own, --help too.
 app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True}, add_help_option=False)(serve)
+app.command()(report)
+app.command()(compare)
 app.command(cls=GateCommand)(gate)
 app.command()(verify)
+app.command()(plan)
 app.add_typer(scenarios, name="scenarios")
 
 

@@ -1,0 +1,132 @@
+"""`harness plan`: how many instances are needed."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from harness import load_run
+from harness.commands.shared import AsJson, make_console, names
+from harness.errors import UserError
+from harness.evidence.plan import Clusters, Needed, NeededHere, needed, needed_of, shown_by
+from harness.methods import short_name
+from harness.options import read_share
+from harness.reports import numbers
+
+FLIP_RATE = "5%"
+NONE = "-"
+HEADINGS = {
+    "flip_rate": "flips",
+    "noninferiority": "non-inferior",
+    "equivalence": "equivalent",
+    "difference": "different",
+    "detectable": "shows",
+}
+
+
+def plan(
+    delta: Annotated[
+        str, typer.Option(help="The loss that would matter, in percentage points.", envvar="HARNESS_DELTA")
+    ] = "1pp",
+    flip_rate: Annotated[
+        str,
+        typer.Option(
+            help="Share of the answers that change sides.", envvar="HARNESS_FLIP_RATE", show_default=FLIP_RATE
+        ),
+    ] = "",
+    run: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder of a run whose flip rates are taken instead, at their upper limits.", envvar="HARNESS_RUN"
+        ),
+    ] = None,
+    scenarios: Annotated[
+        str,
+        typer.Option(
+            help="Which scenarios of that run, by commas.", envvar="HARNESS_PLAN_SCENARIOS", show_default="all"
+        ),
+    ] = "",
+    instances: Annotated[
+        int,
+        typer.Option(min=0, help="Say also what loss so many instances show; 0 for none.", envvar="HARNESS_INSTANCES"),
+    ] = 0,
+    cluster_size: Annotated[
+        float,
+        typer.Option(
+            min=1, help="Instances that share a subject or document, on average.", envvar="HARNESS_CLUSTER_SIZE"
+        ),
+    ] = 1,
+    icc: Annotated[
+        float,
+        typer.Option(min=0, max=1, help="How alike these are: correlation within a cluster.", envvar="HARNESS_ICC"),
+    ] = 0,
+    as_json: AsJson = False,
+) -> None:
+    """Say how many instances it takes to show that nothing is lost, or that something is.
+
+    non-inferior: until it is shown that no loss is as large as DELTA, if nothing is lost; equivalent: that no
+    difference is, either way; different: until a loss of DELTA is found. Each with a chance of 80%, at 5%.
+
+    Exit codes: 0 said; 2 something asked for is wrong.
+    """
+    margin, clusters = read_share("--delta", delta), Clusters(cluster_size, icc)
+    if run and flip_rate:
+        raise UserError("--flip-rate and --run contradict each other; leave one of them out.")
+    if scenarios and not run:
+        raise UserError("--scenarios names scenarios of a run; give --run too.")
+    if run:
+        here = needed_of(load_run(run), margin, clusters, scenarios=names(scenarios))
+        records = [_record_here(one, instances, clusters) for one in here]
+    else:
+        records = [
+            _record(needed(read_share("--flip-rate", flip_rate or FLIP_RATE), margin, clusters), instances, clusters)
+        ]
+    if as_json:
+        sys.stdout.write(json.dumps(records, indent=2) + "\n")
+        return
+    console = make_console()
+    for line in _lines(records):
+        console.print(line, soft_wrap=True)
+    if instances:
+        console.print(f"shows: the loss that {numbers.count(instances)} instances show four times of five.")
+    if any(record["difference"] is None for record in records):
+        console.print(f"{NONE}: so few flips cannot make a loss of {100 * margin:g} pp.")
+
+
+def _record(takes: Needed, instances: int, clusters: Clusters) -> dict[str, Any]:
+    loss = shown_by(instances, takes.flip_rate, clusters)
+    return takes._asdict() | ({"detectable": None if math.isnan(loss) else loss} if instances else {})
+
+
+def _record_here(one: NeededHere, instances: int, clusters: Clusters) -> dict[str, Any]:
+    what = f"{one.scenario} ({short_name(one.adapter)})" if one.adapter else one.scenario
+    record = _record(one.needed, instances, clusters)
+    return {"model": one.model, "scenario": what, "asked": one.n} | record | {"more": one.n_more}
+
+
+def _lines(records: list[dict[str, Any]]) -> list[str]:
+    """A heading and a line a record, figures at the right of their columns."""
+    rows = [tuple(HEADINGS.get(name, name) for name in records[0])]
+    rows += [tuple(map(_cell, record, record.values())) for record in records]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    names = list(records[0])
+    return [
+        "  ".join(
+            cell.ljust(width) if name in ("model", "scenario") else cell.rjust(width)
+            for name, cell, width in zip(names, row, widths, strict=True)
+        )
+        for row in rows
+    ]
+
+
+def _cell(name: str, value: str | float | None) -> str:
+    if value is None:
+        return NONE
+    if isinstance(value, str):
+        return value
+    return numbers.share(value) if name in ("flip_rate", "detectable") else numbers.count(int(value))
