@@ -106,4 +106,4 @@ class _Writer:
         return {"prompt_logprobs": [ranked(entry, k, self._model) for entry in piece.prompt_entries]}
 
     def _usage(self, found: list[Result]) -> dict[str, Any]:
-        return usage(self._transcripts, self._body.n, [result.reused for result in found])
+        return usage(self._transcripts, self._body.n, found)

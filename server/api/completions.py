@@ -126,4 +126,4 @@ class _Writer:
         return answer
 
     def _usage(self, found: list[Result]) -> dict[str, Any]:
-        return usage(self._transcripts, self._body.n, [result.reused for result in found])
+        return usage(self._transcripts, self._body.n, found)

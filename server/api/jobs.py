@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import fields, replace
 from typing import Any
 
-from server.api.prompts import check_ids
+from server.api.prompts import check_bytes, check_ids
 from server.api.state import Served
 from server.engine.grammar import BadGrammar, read_grammar
 from server.engine.prompt import Prompt
@@ -16,7 +16,7 @@ from server.engine.sequence import Job
 from server.protocol.completions import CompletionRequest
 from server.protocol.errors import InvalidRequest, ModelNotFound, NotSupported
 from server.protocol.json_schema import unfollowed
-from server.protocol.sampling import SamplingFields
+from server.protocol.sampling import PredictedPart, Prediction, SamplingFields
 
 MAX_ENTRIES = 8_000_000
 """Log-probabilities in one answer, alternatives counted: about 100 MB of JSON."""
@@ -87,6 +87,30 @@ def _read_grammar(request: SamplingFields, served: Served) -> str:
         raise InvalidRequest(f"'{field}' is nothing that llama.cpp can follow.", param=field) from None
 
 
+def read_prediction(prediction: Prediction | None, served: Served) -> tuple[int, ...]:
+    """The tokens of what is predicted.
+
+    Raises:
+        InvalidRequest: a token id is none of the model's, or the text is too long.
+    """
+    if prediction is None:
+        return ()
+    model, content = served.engine.model, prediction.content
+    ids = [part for part in content if isinstance(part, int)] if isinstance(content, list) else []
+    if ids:
+        check_ids(ids, model, "prediction")
+        return tuple(ids)
+    text = (
+        content
+        if isinstance(content, str)
+        else "".join(part.text for part in content if isinstance(part, PredictedPart))
+    )
+    check_bytes(text, "prediction")
+    if model.adds_spaces:  # it puts one before any text, and a completion's first word has its own
+        text = text.removeprefix(" ")
+    return tuple(model.tokenize(text, parse_special=False))
+
+
 def completion_jobs(request: CompletionRequest, prompts: list[Prompt], served: Served) -> list[Job]:
     """The jobs of a completion request."""
     ranks_itself = request.candidates > request.n
@@ -128,6 +152,7 @@ def make_jobs(
         top_k: alternatives to each scored token; None: no log-probabilities.
     """
     sampling = read_sampling(request, served)
+    draft = read_prediction(request.prediction, served)
     firsts = [None if score_from is None else score_from(prompt) for prompt in prompts]
     jobs = [
         Job(
@@ -138,6 +163,7 @@ def make_jobs(
             sampling=sampling if j == 0 else replace(sampling, seed=sampling.seed + j),
             stops=tuple(request.stop),
             cache=(request.cache_salt or "") if request.cache_prompt else None,
+            draft=draft,
         )
         for prompt, first in zip(prompts, firsts, strict=True)
         for j in range(candidates)

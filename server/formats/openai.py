@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from server.engine.llama import Model
+from server.engine.sequence import Result
 from server.engine.text import token_name
 from server.formats.transcript import Entry, Piece, Transcript
 from server.protocol.completions import CompletionRequest
@@ -57,28 +58,34 @@ def choice(index: int, request: CompletionRequest, model: Model, piece: Piece) -
         answer["token_ids"] = [entry.token for entry in piece.entries]
         if piece.prompt_text is not None:
             answer["prompt_token_ids"] = [entry.token for entry in piece.prompt_entries]
+        if piece.result is not None:
+            answer["generated_token_ids"] = list(piece.result.completion)
     return answer
 
 
-def usage(transcripts: list[Transcript], per_prompt: int, reused: list[int]) -> dict[str, Any]:
+def usage(transcripts: list[Transcript], per_prompt: int, found: list[Result]) -> dict[str, Any]:
     """Tokens counted as the arrays count them: every prompt once, every returned completion.
 
     Args:
         transcripts: all completions, those of one prompt together.
         per_prompt: how many those are.
-        reused: for each completion, tokens of the prompt that were not computed again.
+        found: what came of each completion.
     """
     prompt = sum(transcript.prompt_tokens for transcript in transcripts[::per_prompt])
     completion = sum(transcript.completion_tokens for transcript in transcripts)
     cached = sum(
-        max(n - transcript.hidden, 0)
-        for transcript, n in zip(transcripts[::per_prompt], reused[::per_prompt], strict=True)
+        max(result.reused - transcript.hidden, 0)
+        for transcript, result in zip(transcripts[::per_prompt], found[::per_prompt], strict=True)
     )
+    predicted = sum(len(result.job.draft) for result in found)
+    accepted = sum(result.accepted for result in found)
+    details = {"accepted_prediction_tokens": accepted, "rejected_prediction_tokens": predicted - accepted}
     return {
         "prompt_tokens": prompt,
         "completion_tokens": completion,
         "total_tokens": prompt + completion,
         "prompt_tokens_details": {"cached_tokens": cached},
+        **({"completion_tokens_details": details} if predicted else {}),
     }
 
 

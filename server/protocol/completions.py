@@ -88,6 +88,10 @@ class CompletionRequest(SamplingFields):
             )
         if self.prompt == [] or (isinstance(self.prompt, list) and [] in self.prompt):
             raise InvalidRequest("'prompt' is empty; give a string or at least one token id.", param="prompt")
+        if self.prediction is not None and self.n_prompts * self.candidates > 1:
+            raise InvalidRequest(
+                "'prediction' is for one completion; give one prompt, and leave out 'best_of'.", param="prediction"
+            )
         if self.suffix and self.echo:
             raise InvalidRequest("'suffix' cannot be used with 'echo'.", param="suffix")
         if self.suffix and self.truncate_prompt_tokens is not None:
@@ -129,6 +133,8 @@ class Usage(BaseModel):
     completion_tokens: int
     total_tokens: int
     prompt_tokens_details: dict[str, int]
+    completion_tokens_details: dict[str, int] | None = None
+    """How many tokens of a prediction were right and how many not, where there was one."""
 
 
 class CompletionResponse(BaseModel):

@@ -8,7 +8,7 @@ ignored, it would give wrong answers.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Annotated, Any, ClassVar
+from typing import Annotated, Any, ClassVar, Literal
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, field_validator, model_validator
 
@@ -68,7 +68,6 @@ UNSUPPORTED: dict[str, tuple[object, ...]] = {
     "n_indent": (0,),
     "n_keep": (0,),
     "post_sampling_probs": (False,),
-    "prediction": (),
     "response_fields": ([],),
     "return_progress": (False,),
     "samplers": (),
@@ -89,6 +88,25 @@ class StreamOptions(BaseModel):
 
     include_usage: bool = False
     include_obfuscation: bool | None = None
+
+
+class PredictedPart(BaseModel):
+    """A part of a predicted text."""
+
+    model_config = ConfigDict(strict=True)
+
+    type: Literal["text"]
+    text: Text
+
+
+class Prediction(BaseModel):
+    """What the completion probably is: OpenAI's field for chats, with token ids as an extension."""
+
+    model_config = ConfigDict(strict=True)
+
+    type: Literal["content"] = "content"
+    content: Text | list[Annotated[int, Field(ge=0)]] | list[PredictedPart]
+    """Token ids where the text is known by them: tokenizing a generated text need not give the same."""
 
 
 class SamplingFields(RequestBody):
@@ -115,6 +133,8 @@ class SamplingFields(RequestBody):
     stream_options: StreamOptions | None = None
     response_format: dict[str, Any] | None = None
     user: str | None = None
+    prediction: Prediction | None = None
+    """Makes no completion another, but those that it gets right come sooner."""
 
     top_k: Annotated[int, Field(ge=-1, lt=2**31)] = 0
     min_p: Annotated[float, Field(ge=0, le=1)] = 0.0
@@ -186,6 +206,8 @@ class SamplingFields(RequestBody):
                 f"'mirostat' decides by itself which tokens are left out; leave out '{self._truncates()}'.",
                 param="mirostat",
             )
+        if self.prediction is not None and self.n > 1:
+            raise InvalidRequest("'prediction' is for one completion; leave out 'n'.", param="prediction")
         schemas = (self.json_schema, self.wanted_schema)
         if bool(self.grammar) + sum(schema is not None for schema in schemas) > 1:
             raise InvalidRequest("give one of 'grammar', 'json_schema' and 'response_format'.", param="grammar")

@@ -100,6 +100,22 @@ def raw_llama() -> Iterator[Callable[..., RawLlama]]:
         raw.close()
 
 
+@pytest.fixture(scope="session")
+def quantized(bundled: Path, tmp_path_factory: pytest.TempPathFactory) -> Callable[[str], Path]:
+    """A quantization of the bundled model, such as ``Q4_K_M``."""
+    folder = tmp_path_factory.mktemp("quantized")
+
+    def get(kind: str) -> Path:
+        path = folder / f"world-{kind.lower()}.gguf"
+        if not path.exists():
+            params = llama_cpp.llama_model_quantize_default_params()
+            params.ftype = getattr(llama_cpp, f"LLAMA_FTYPE_MOSTLY_{kind}")
+            assert llama_cpp.llama_model_quantize(bytes(bundled), bytes(path), ctypes.byref(params)) == 0
+        return path
+
+    return get
+
+
 @pytest.fixture
 def start_on(tmp_path: Path, server_type: type[ServerUnderTest]) -> Iterator[Callable[..., ServerUnderTest]]:
     """Starts servers of a test's own, for a model and options; they have stopped when the test ends."""

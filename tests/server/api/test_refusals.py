@@ -44,7 +44,6 @@ NOT_HONOURED: dict[str, Any] = {
     "n_indent": 2,
     "n_keep": -1,
     "post_sampling_probs": True,
-    "prediction": {"type": "content", "content": "a"},
     "response_fields": ["content"],
     "return_progress": True,
     "samplers": ["top_k"],

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import math
 from collections.abc import Iterator
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -79,6 +80,7 @@ def scheduling(
     prefix_cache: int = 1 << 16,
     score_cache: int = 1 << 24,
     meter: Meter | None = None,
+    epsilon: float = math.inf,
     **options: Any,
 ) -> Iterator[Scheduler]:
     """A scheduler over a context of its own; ``options`` are the context's."""
@@ -86,7 +88,7 @@ def scheduling(
     scheduler = Scheduler(
         model,
         context,
-        RowReader(Scorer(1), overlap=overlap),
+        RowReader(Scorer(1), overlap=overlap, epsilon=epsilon),
         slots=slots,
         max_waiting=max_waiting,
         prefix_cache=prefix_cache,

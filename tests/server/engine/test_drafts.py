@@ -1,0 +1,164 @@
+"""Drafts in the engine: what they save, and that near-ties and models that move their rows are decoded plainly."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from engine_parts import bits, job, run, run_in_turn, scheduling
+
+from server.engine.context import Batch, Context
+from server.engine.draft import EPSILON, PROOF, Caution, Trial, epsilon
+from server.engine.llama import Model
+from server.engine.sequence import Job
+
+LENGTH = 24
+AS_SERVED: dict[str, Any] = {"flash_attention": "on"}
+TEXTS = (
+    "The capital of Susia is",
+    "In Joo, the people speak",
+    "Question: What is the money of Susia?\nAnswer:",
+    "The ruler of",
+)
+
+
+@pytest.fixture(scope="module")
+def q8(quantized: Callable[[str], Path]) -> Iterator[Model]:
+    """Tokens can be decoded together without moving a bit."""
+    model = Model(quantized("Q8_0"), gpu_layers=0)
+    yield model
+    model.close()
+
+
+@pytest.fixture(scope="module")
+def q4(quantized: Callable[[str], Path]) -> Iterator[Model]:
+    """From four tokens on, rows move."""
+    model = Model(quantized("Q4_K_M"), gpu_layers=0)
+    yield model
+    model.close()
+
+
+@pytest.fixture
+def batches(monkeypatch: pytest.MonkeyPatch) -> list[Batch]:
+    """What is decoded."""
+    found: list[Batch] = []
+    decode = Context.decode
+
+    def watched(context: Context, batch: Batch) -> Any:
+        found.append(batch)
+        return decode(context, batch)
+
+    monkeypatch.setattr(Context, "decode", watched)
+    return found
+
+
+def jobs(model: Model, **fields: Any) -> list[Job]:
+    """Greedy completions, each by itself."""
+    common: dict[str, Any] = {"max_tokens": LENGTH, "score_from": None, "k": 2, "cache": None, "ignore_eos": True}
+    return [job(model.bos or 1, *model.tokenize(text), **common | fields) for text in TEXTS]
+
+
+def drafted(plain: Job, draft: tuple[int, ...]) -> Job:
+    """The same with a draft."""
+    return Job(**{name: getattr(plain, name) for name in Job.__slots__} | {"draft": draft})
+
+
+def test_a_right_draft_takes_few_batches(q8: Model, batches: list[Batch]) -> None:
+    with scheduling(q8, **AS_SERVED) as scheduler:
+        plain = run_in_turn(scheduler, *jobs(q8))
+        right = [drafted(result.job, result.completion) for result in plain]
+        run_in_turn(scheduler, *right)  # the first of these are looked at token by token
+        batches.clear()
+        found = run_in_turn(scheduler, *right)
+    assert [bits(result) for result in found] == [bits(result) for result in plain]
+    # The prompt, its first token, all others together, and the last of those again.
+    assert [len(batch.tokens) for batch in batches[1:4]] == [1, LENGTH - 1, 1]
+    assert len(batches) == 4 * len(found)
+    assert all(result.accepted == LENGTH for result in found)
+
+
+def test_after_a_wrong_token_it_goes_on_one_by_one(q8: Model, batches: list[Batch]) -> None:
+    with scheduling(q8, **AS_SERVED) as scheduler:
+        plain = run_in_turn(scheduler, *jobs(q8))
+        run_in_turn(scheduler, *(drafted(result.job, result.completion) for result in plain * 2))
+        batches.clear()
+        wrong = [(*said[:10], (said[10] + 1) % 1000, *said[11:]) for said in (result.completion for result in plain)]
+        found = run_in_turn(scheduler, *map(drafted, jobs(q8), wrong))
+    assert [bits(result) for result in found] == [bits(result) for result in plain]
+    assert {result.accepted for result in found} == {10}
+    singles = LENGTH - 11  # the trial chose the right token at the place of the wrong one
+    assert len(batches) == (4 + singles) * len(found)
+
+
+@pytest.mark.parametrize("limit", [EPSILON, 4.0, 1e6, math.inf])
+@pytest.mark.parametrize("name", ["world", "q4"])
+def test_near_ties_are_decoded_plainly(request: pytest.FixtureRequest, name: str, limit: float) -> None:
+    model: Model = request.getfixturevalue(name)
+    limit = limit if name == "world" else math.inf
+    with scheduling(model, epsilon=limit, **AS_SERVED) as scheduler:
+        plain = run_in_turn(scheduler, *jobs(model))
+        for _ in range(3):
+            found = run_in_turn(scheduler, *(drafted(result.job, result.completion) for result in plain))
+            assert [result.completion for result in found] == [result.completion for result in plain]
+            if limit >= 1e6:  # nothing is far enough ahead, so all is as if there were no draft
+                assert [bits(result) for result in found] == [bits(result) for result in plain]
+
+
+def test_several_are_drafted_at_once(q8: Model) -> None:
+    with scheduling(q8, rows=16, **AS_SERVED) as scheduler:
+        plain = run_in_turn(scheduler, *jobs(q8))
+        right = [drafted(result.job, result.completion) for result in plain]
+        for _ in range(3):
+            assert [result.completion for result in run(scheduler, *right)] == [result.completion for result in plain]
+
+
+def test_drafts_are_no_longer_than_what_may_be_said(q8: Model) -> None:
+    with scheduling(q8, **AS_SERVED) as scheduler:
+        plain = run_in_turn(scheduler, *jobs(q8))
+        for n in (0, 1, 2, 5, LENGTH - 1):
+            short = [
+                drafted(each, result.completion) for each, result in zip(jobs(q8, max_tokens=n), plain, strict=True)
+            ]
+            found = run_in_turn(scheduler, *short)
+            assert [result.completion for result in found] == [result.completion[:n] for result in plain]
+
+
+def test_only_unquantized_weights_have_a_safe_lead(world: Model, q8: Model, q4: Model) -> None:
+    assert (epsilon(world), epsilon(q8), epsilon(q4)) == (EPSILON, math.inf, math.inf)
+
+
+def test_a_trial_moves_by_its_worse_end() -> None:
+    rows = np.zeros((3, 4), np.float32)
+    other = np.array([0, 0, 0.5, 0], np.float32)
+    trial = Trial(10, np.arange(3, dtype=np.int32), alone=rows[0].copy(), rows=rows)
+    assert (trial.end, trial.moved(rows[0]), trial.moved(other)) == (13, 0, 0.5)
+    trial.alone = -3 * other
+    assert trial.moved(other) == 1.5
+
+
+def test_failing_trials_become_seldom() -> None:
+    caution = Caution()
+    tried = 0
+    for _ in range(1000):
+        if caution.lets_try():
+            tried += 1
+            caution.failed()
+    assert 10 < tried < 30
+    for _ in range(100):
+        caution.lets_try()
+    caution.succeeded()
+    assert all(caution.lets_try() for _ in range(10))
+
+
+def test_ends_are_believed_after_enough_rows_between_them() -> None:
+    caution = Caution()
+    for _ in range(PROOF):
+        assert not caution.believes
+        caution.saw_same()
+    assert caution.believes
+    caution.saw_other()
+    assert not caution.believes
