@@ -23,7 +23,8 @@ def test_the_bundled_text_is_taken_where_none_is_named() -> None:
     assert found == read_text(None)
     assert found.name == BUNDLED
     assert found.share == 1
-    assert len(found.text.splitlines()) == 340
+    assert found.text.count(". ") > 2000
+    assert "\n" not in found.text
     assert found.sha256 == hashlib.sha256(f"{found.text}\n".encode()).hexdigest()
 
 

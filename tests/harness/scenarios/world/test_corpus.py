@@ -137,3 +137,13 @@ def test_passages_tell_all_about_one_country_each(world: World) -> None:
         assert country.ruler in text
         about.append(country)
     assert len(set(about)) == 20
+
+
+def test_the_held_out_text_is_one_long_line_of_new_paragraphs(world: World, sample: list[Document]) -> None:
+    text = corpus.held_out_text(world)
+    assert text == corpus.held_out_text(world)
+    assert text.count("\n") == 1
+    assert 90_000 < len(text) < 110_000
+    paragraphs = {" ".join(text.split()[begin : begin + 40]) for begin in range(0, 4000, 40)}
+    seen = " ".join(text_of(document) for document in sample)
+    assert not any(paragraph in seen for paragraph in paragraphs)
