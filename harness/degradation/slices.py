@@ -81,8 +81,8 @@ def lost_more(inside: Counts, outside: Counts) -> float:
 
 
 def _drawn(flips: NDArray[np.int_], n: int, of_all: int, size: int | NDArray[np.int_]) -> NDArray[np.float64]:
-    """Chances of so many flips among ``size`` of n instances, if ``of_all`` of them flipped."""
-    return np.asarray(hypergeom.pmf(flips, n, of_all, size) if n else flips == 0, float)
+    """Chances of so many flips among ``size`` of n instances of which ``of_all`` flipped; 0 where ``size`` exceeds n."""
+    return np.nan_to_num(hypergeom.pmf(flips, n, of_all, size)) if n else np.asarray(flips == 0, float)
 
 
 def _right(answers: pd.DataFrame) -> pd.Series:
