@@ -7,10 +7,11 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from scipy.optimize import brentq
+from scipy.optimize import minimize_scalar
+from scipy.special import xlogy
 from scipy.stats import binomtest, multinomial, norm
 
-from harness.degradation.binary import agresti_min, compare_binary, count_flips
+from harness.degradation.binary import agresti_min, compare_binary, count_flips, exact_mcnemar, tango
 
 PAIRS = st.lists(st.tuples(st.booleans(), st.booleans()), min_size=1, max_size=60)
 
@@ -22,18 +23,16 @@ def arrays(to_right: int, to_wrong: int, both: int, neither: int = 0) -> tuple[n
     return np.array(reference, bool), np.array(candidate, bool)
 
 
-def tango(to_right: int, to_wrong: int, n: int) -> tuple[float, float]:
-    """Tango's score interval (1998), by solving for the differences that the score test does not refuse."""
-    reach = float(norm.ppf(0.975))
+def score_test(to_right: int, to_wrong: int, n: int, delta: float) -> float:
+    """How far the counts are from a true difference, in the likeliest standard errors that it allows."""
 
-    def score(delta: float) -> float:
-        a, b = 2 * n, -to_right - to_wrong + (2 * n - to_right + to_wrong) * delta
-        c = -to_wrong * delta * (1 - delta)
-        q = (math.sqrt(max(b * b - 4 * a * c, 0)) - b) / (2 * a)
-        return float((to_right - to_wrong - n * delta) / math.sqrt(max(n * (2 * q + delta * (1 - delta)), 1e-15)))
+    def unlikely(wrong: float) -> float:
+        right = wrong + delta
+        return -xlogy(to_right, right) - xlogy(to_wrong, wrong) - xlogy(n - to_right - to_wrong, 1 - right - wrong)
 
-    edge, point = 1 - 1e-9, (to_right - to_wrong) / n
-    return brentq(lambda d: score(d) - reach, -edge, point), brentq(lambda d: score(d) + reach, point, edge)
+    bounds = max(0.0, -delta), (1 - delta) / 2
+    wrong = minimize_scalar(unlikely, bounds=bounds, method="bounded", options={"xatol": 1e-12}).x
+    return float((to_right - to_wrong - n * delta) / math.sqrt(n * (2 * wrong + delta - delta**2)))
 
 
 def test_flips_are_counted_by_direction() -> None:
@@ -81,9 +80,62 @@ def test_the_interval_is_close_to_tangos(n: int, to_right: int, to_wrong: int) -
     assert agresti_min(to_right, to_wrong, n) == pytest.approx(tango(to_right, to_wrong, n), abs=2 / n)
 
 
-def test_tangos_interval_without_flips_is_the_known_one() -> None:
-    z = float(norm.ppf(0.975))
-    assert tango(0, 0, 100)[1] == pytest.approx(z**2 / (100 + z**2), abs=1e-6)
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+@pytest.mark.parametrize(("to_right", "to_wrong", "n"), [(3, 9, 300), (1, 0, 50), (4, 6, 40), (10, 40, 100)])
+def test_tangos_limits_are_where_the_score_test_begins_to_refuse(
+    to_right: int, to_wrong: int, n: int, confidence: float
+) -> None:
+    reach = float(norm.ppf((1 + confidence) / 2))
+    low, high = tango(to_right, to_wrong, n, confidence)
+    assert score_test(to_right, to_wrong, n, low) == pytest.approx(reach, rel=1e-3)
+    assert score_test(to_right, to_wrong, n, high) == pytest.approx(-reach, rel=1e-3)
+
+
+@pytest.mark.parametrize("n", [1, 20, 100, 3000])
+@pytest.mark.parametrize("confidence", [0.9, 0.95])
+def test_tangos_interval_without_flips_is_the_known_one(n: int, confidence: float) -> None:
+    z = float(norm.ppf((1 + confidence) / 2))
+    low, high = tango(0, 0, n, confidence)
+    assert high == pytest.approx(z**2 / (n + z**2), abs=1e-6)
+    assert low == pytest.approx(-high, abs=1e-9)
+
+
+def test_tangos_interval_where_all_flip() -> None:
+    low, high = tango(5, 0, 5)
+    assert 0 < low < 1
+    assert high == 1
+    assert tango(0, 5, 5) == pytest.approx((-1, -low))
+
+
+def test_without_a_pair_nothing_is_known() -> None:
+    nothing = np.array([], bool)
+    assert all(math.isnan(value) for value in compare_binary(nothing, nothing)[:4])
+    assert compare_binary(nothing, nothing).interval == "none"
+    assert all(math.isnan(limit) for limit in (*agresti_min(0, 0, 0), *tango(0, 0, 0)))
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 300))
+def test_more_pairs_of_the_same_kind_narrow_the_interval(right: int, wrong: int, same: int) -> None:
+    n = right + wrong + same + 1
+    for interval in (agresti_min, tango):
+        (low, high), (lower, higher) = interval(4 * right, 4 * wrong, 4 * n), interval(right, wrong, n)
+        assert high - low < higher - lower
+
+
+@given(st.integers(0, 30), st.integers(0, 30), st.integers(0, 300))
+def test_both_intervals_are_possible_mirrored_and_hold_the_difference(right: int, wrong: int, same: int) -> None:
+    n = right + wrong + same + 1
+    for interval in (agresti_min, tango):
+        low, high = interval(right, wrong, n)
+        assert -1 <= low <= (right - wrong) / n <= high <= 1
+        assert interval(wrong, right, n) == pytest.approx((-high, -low), abs=1e-9)
+        narrow = interval(right, wrong, n, 0.9)
+        assert low <= narrow[0] <= narrow[1] <= high
+
+
+def test_the_test_of_flips_alone() -> None:
+    assert exact_mcnemar(0, 0) == 1
+    assert exact_mcnemar(6, 0) == exact_mcnemar(0, 6) == pytest.approx(2 / 2**6)
 
 
 def wald(to_right: int, to_wrong: int, n: int) -> tuple[float, float]:

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
+from statsmodels.stats.weightstats import ttost_paired
 
-from harness.degradation.binary import PairedResult
-from harness.degradation.continuous import FEW, compare_continuous
+from harness.degradation.binary import PairedResult, compare_binary
+from harness.degradation.continuous import FEW, compare_continuous, compare_shares, mean_interval
 
 SLOW = settings(max_examples=25, deadline=None)
 """Each example resamples ten thousand times, twice."""
@@ -173,3 +174,49 @@ def test_swapping_the_models_turns_the_sign(differences: list[float]) -> None:
     assert there.p_value == pytest.approx(back.p_value)
     spread = max(differences) - min(differences)
     assert (there.ci_low, there.ci_high) == pytest.approx((-back.ci_high, -back.ci_low), abs=0.2 * spread + 1e-9)
+
+
+def test_nothing_compared_is_nothing_known() -> None:
+    empty = np.zeros(0)
+    for found in (compare_continuous(empty, empty, seed=0), compare_shares(empty, empty, seed=0)):
+        assert found.interval == "none"
+        assert all(math.isnan(value) for value in found[:4])
+
+
+def test_a_value_that_is_no_number_leaves_no_limits() -> None:
+    values = np.array([0.1, math.nan, 0.3])
+    for found in (compare([0.1, math.nan, 0.3]), compare_shares(np.zeros(3), values, seed=0)):
+        assert found.interval == "none"
+        assert all(math.isnan(value) for value in found[:4])
+
+
+@pytest.mark.parametrize("n", [FEW - 5, FEW + 5])
+def test_less_confidence_is_a_narrower_interval(n: int) -> None:
+    differences = np.random.default_rng(n).normal(0, 1, n)
+    wide = compare(differences)
+    narrow = mean_interval(differences, seed=0, confidence=0.9)
+    assert wide.ci_low < narrow.low < narrow.high < wide.ci_high
+    assert wide.interval == narrow.method == ("t" if n < FEW else "bca")
+
+
+def test_both_one_sided_tests_agree_with_the_interval() -> None:
+    # Equivalence by the 90% interval is TOST at 5%: statsmodels' p-value crosses 5% where a limit crosses the margin.
+    candidate = np.random.default_rng(9).normal(0.02, 0.1, FEW - 2)
+    low, high, _ = mean_interval(candidate, seed=0, confidence=0.9)
+    for margin in (high * 0.98, high * 1.02):
+        p_value, _, _ = ttost_paired(candidate, np.zeros_like(candidate), -margin, margin)
+        assert (p_value < 0.05) == (-margin < low and high < margin)
+
+
+def test_whole_shares_are_right_or_wrong() -> None:
+    reference, candidate = np.array([1.0, 1, 1, 0, 0] * 6), np.array([1.0, 1, 0, 1, 0] * 6)
+    shares, binary = compare_shares(reference, candidate, seed=0), compare_binary(reference == 1, candidate == 1)
+    assert shares[:3] == pytest.approx(binary[:3])
+    assert shares.p_value == pytest.approx(binary.p_value, abs=0.02)
+    assert shares.interval == binary.interval
+
+
+def test_shares_that_agree_still_have_an_interval() -> None:
+    found = compare_shares(np.array([0.5, 1, 0]), np.array([0.5, 1, 0]), seed=0)
+    assert (found.delta, found.p_value) == (0, 1)
+    assert found.ci_low == -found.ci_high < -0.3

@@ -1,0 +1,175 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from scipy import stats
+
+from harness.degradation.binary import agresti_min, exact_mcnemar
+from harness.degradation.clusters import FEWEST, MANY, cluster_codes, clustered, clustered_p
+from harness.degradation.continuous import sign_flips
+
+SIDES = st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 1.0]), st.integers(0, 14)), min_size=1, max_size=80)
+
+
+def labels(n: int, size: int) -> np.ndarray:
+    """Clusters of so many instances, one after the other."""
+    return np.array([f"g{i // size:03}" for i in range(n)], object)
+
+
+def apart(pairs: list[tuple[float, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """Differences and their groups; group 0 has no name, so its members stand alone."""
+    differences, numbers = zip(*pairs, strict=True)
+    return np.array(differences), np.array([f"g{i}" if i else "" for i in numbers], object)
+
+
+def test_an_empty_group_stands_alone() -> None:
+    assert cluster_codes(np.array(["b", "", "a", "", "b"], object)).tolist() == [1, 2, 0, 3, 1]
+    assert cluster_codes(np.array([], object)).tolist() == []
+
+
+def test_many_clusters_have_students_interval_of_their_means() -> None:
+    # With clusters of one size, the clustered error of the mean is that of the clusters' means.
+    differences = np.random.default_rng(0).normal(0.1, 1, (MANY, 7)) + np.random.default_rng(1).normal(0, 1, (MANY, 1))
+    means = differences.mean(1)
+    expected = stats.ttest_1samp(means, 0).confidence_interval()
+    found = clustered(differences.ravel(), labels(7 * MANY, 7), seed=0)
+    assert found.method == "clustered t"
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high))
+
+
+@pytest.mark.parametrize("n_clusters", [FEWEST, 15, MANY - 1])
+def test_fewer_clusters_are_resampled(n_clusters: int) -> None:
+    differences = np.random.default_rng(n_clusters).normal(0, 1, (n_clusters, 1)).repeat(5, axis=1).ravel()
+    found = clustered(differences, labels(5 * n_clusters, 5), seed=0)
+    expected = stats.ttest_1samp(differences[::5], 0).confidence_interval()
+    assert found.method == "cluster bootstrap"
+    assert (found.low, found.high) == pytest.approx((expected.low, expected.high), abs=0.25 * (found.high - found.low))
+    assert clustered(differences, labels(5 * n_clusters, 5), seed=0) == found
+
+
+def test_too_few_clusters_have_none() -> None:
+    for differences in (np.ones(90), np.random.default_rng(0).normal(size=90), np.zeros(0)):
+        found = clustered(differences, labels(len(differences), 10), seed=0)
+        assert found.method == "none"
+        assert math.isnan(found.low)
+        assert math.isnan(found.high)
+
+
+def test_a_difference_that_is_no_number_leaves_no_limits() -> None:
+    differences = np.ones(100)
+    differences[3] = math.nan
+    assert clustered(differences, labels(100, 2), seed=0).method == "none"
+    assert math.isnan(clustered_p(differences, labels(100, 2), seed=0))
+
+
+def test_no_spread_on_a_scale_is_constant() -> None:
+    assert clustered(np.full(100, 0.25), labels(100, 2), seed=0) == (0.25, 0.25, "constant")
+
+
+def test_weights_are_those_of_the_mean() -> None:
+    rng = np.random.default_rng(4)
+    differences, weights = rng.normal(0, 1, 200), rng.integers(1, 4, 200)
+    found = clustered(differences, labels(200, 2), weights=weights.astype(float), seed=0)
+    again = clustered(differences.repeat(weights), labels(200, 2).repeat(weights), seed=0)
+    assert (found.low, found.high) == pytest.approx((again.low, again.high), rel=0.01)
+
+
+def test_equal_weights_of_right_or_wrong_are_none() -> None:
+    differences = np.random.default_rng(0).choice([-1.0, 0.0, 1.0], 100)
+    assert clustered(differences, labels(100, 5), weights=np.full(100, 3.0), seed=0) == clustered(
+        differences, labels(100, 5), seed=0
+    )
+
+
+def test_instances_that_stand_alone_are_agresti_mins() -> None:
+    differences = np.repeat([1.0, -1.0, 0.0], [20, 40, 940])
+    found = clustered(differences, np.full(1000, "", object), seed=0)
+    assert found.method == "clustered agresti-min"
+    assert (found.low, found.high) == pytest.approx(agresti_min(20, 40, 1000), rel=0.01)  # t of 999 for the normal
+
+
+def test_flips_that_cluster_say_less() -> None:
+    differences = np.zeros(400)
+    differences[:10], differences[10:20] = -1, 1  # all in two clusters
+    together = clustered(differences, labels(400, 10), seed=0)
+    spread = clustered(differences.reshape(10, 40).T.ravel(), labels(400, 10), seed=0)
+    assert together.high - together.low > 2 * (spread.high - spread.low)
+
+
+def test_no_flips_in_clusters_say_less_than_no_flips_alone() -> None:
+    found = clustered(np.zeros(400), labels(400, 10), seed=0)
+    low, high = agresti_min(0, 0, 400)
+    assert found.low == -found.high
+    assert 2 < found.high / high < 4  # as of 400 / (1 + 9 * 0.2) instances
+    assert low < 0
+
+
+def test_shares_of_the_credit_are_taken_for_right_or_wrong_when_told() -> None:
+    differences = np.repeat([0.5, -0.5, 0.0], [4, 4, 92])
+    groups = labels(100, 2)
+    assert clustered(differences, groups, seed=0).method == "clustered t"
+    assert clustered(differences, groups, seed=0, shares=True).method == "clustered agresti-min"
+
+
+@given(SIDES)
+def test_swapping_the_models_mirrors(pairs: list[tuple[float, int]]) -> None:
+    differences, groups = apart(pairs)
+    there, back = clustered(differences, groups, seed=0), clustered(-differences, groups, seed=0)
+    assert (there.low, there.high) == pytest.approx((-back.high, -back.low), nan_ok=True)
+    assert clustered_p(differences, groups, seed=0) == pytest.approx(
+        clustered_p(-differences, groups, seed=0), nan_ok=True
+    )
+
+
+@given(SIDES, st.randoms(use_true_random=False))
+def test_the_order_of_pairs_does_not_matter(pairs: list[tuple[float, int]], random: object) -> None:
+    shuffled = pairs.copy()
+    random.shuffle(shuffled)  # type: ignore[attr-defined]
+    (first, second) = (clustered(*apart(each), seed=0) for each in (pairs, shuffled))
+    assert first[:2] == pytest.approx(second[:2], nan_ok=True)
+    assert clustered_p(*apart(pairs), seed=0) == pytest.approx(clustered_p(*apart(shuffled), seed=0), nan_ok=True)
+
+
+@given(SIDES)
+def test_the_limits_are_possible_and_hold_the_mean(pairs: list[tuple[float, int]]) -> None:
+    differences, groups = apart(pairs)
+    found = clustered(differences, groups, seed=0)
+    if found.method != "none":
+        assert -1 <= found.low <= differences.mean() + 1e-12
+        assert differences.mean() - 1e-12 <= found.high <= 1
+        wider = clustered(differences, groups, confidence=0.99, seed=0)
+        assert wider.low <= found.low
+        assert found.high <= wider.high
+
+
+@given(st.lists(st.sampled_from([-1.0, 0.0, 1.0]), min_size=2, max_size=60))
+def test_the_p_value_alone_is_mcnemars(differences: list[float]) -> None:
+    found = clustered_p(np.array(differences), np.full(len(differences), "", object), seed=0)
+    assert found == pytest.approx(exact_mcnemar(differences.count(-1), differences.count(1)))
+
+
+@settings(max_examples=30, deadline=None)
+@given(SIDES.filter(lambda pairs: len(pairs) > 1))
+def test_the_exact_p_value_is_that_of_all_signs(pairs: list[tuple[float, int]]) -> None:
+    differences, groups = apart(pairs)
+    sums = np.bincount(cluster_codes(groups), weights=differences)
+    counted = sign_flips(sums, 0) if np.count_nonzero(sums) <= 12 else None
+    if counted is not None and len(sums) <= 12:  # 4,096 patterns are counted and not drawn
+        assert clustered_p(differences, groups, seed=0) == pytest.approx(counted)
+
+
+def test_a_whole_cluster_is_one_observation() -> None:
+    # Six questions lost on one subject could be one accident; lost on six subjects they could not.
+    differences = np.repeat([-1.0, 0.0], [6, 54])
+    assert clustered_p(differences, labels(60, 6), seed=0) == 1
+    assert clustered_p(differences.reshape(6, 10).T.ravel()[::-1], labels(60, 1), seed=0) == pytest.approx(2 / 2**6)
+
+
+def test_values_on_a_scale_have_the_permutation_of_clusters() -> None:
+    differences = np.repeat([0.1, 0.2, 0.3, 0.4], 3)
+    assert clustered_p(differences, labels(12, 3), seed=0) == pytest.approx(2 / 2**4)
+    assert math.isnan(clustered_p(np.array([0.5]), labels(1, 1), seed=0))
