@@ -14,7 +14,7 @@ import pytest
 from harness.degradation.table import COLUMNS as DEGRADATION_COLUMNS
 from harness.errors import RunError, UserError
 from harness.execution.records import COLUMNS, SCORE_COLUMNS
-from harness.reports.files import run_folder, write_run
+from harness.reports.files import run_folder, write_reports, write_run
 from harness.results import Run
 
 
@@ -135,16 +135,36 @@ def test_all_files_are_written_and_read_back(
 ) -> None:
     run = as_run(degradation, ["A note."], command="Ö↓")
     write_run(tmp_path, run)
-    assert {path.name for path in tmp_path.iterdir()} >= {
+    assert {path.name for path in tmp_path.iterdir()} == {
         *(f"{name}.parquet" for name in ("instances", "scores", "tokens", "efficiency", "degradation", "slices")),
-        *("degradation.csv", "efficiency.csv", "slices.csv", "run.json", "report.md"),
+        *("degradation.csv", "efficiency.csv", "slices.csv", "run.json", "report.md", "report.html"),
     }
     pd.testing.assert_frame_equal(pd.read_parquet(tmp_path / "degradation.parquet"), degradation)
     read = pd.read_csv(tmp_path / "degradation.csv", keep_default_na=False)
     assert list(read["perturbation"].unique()) == [""]
     record = json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))
+    assert set(record.pop("files")) == {path.name for path in tmp_path.glob("*.parquet")}
     assert record == run.record | {"remarks": ["A note."]}
-    assert "Ö↓" in (tmp_path / "report.md").read_text(encoding="utf-8")
+    for name in ("report.md", "report.html"):
+        assert "Ö↓" in (tmp_path / name).read_text(encoding="utf-8")
+
+
+def test_reports_are_written_anew(tmp_path: Path, made: Run) -> None:
+    for name in ("report.md", "report.html"):
+        (tmp_path / name).write_text("old")
+    write_reports(tmp_path, made)
+    assert {path.name for path in tmp_path.iterdir()} == {"report.md", "report.html"}
+    assert all("What quant" in path.read_text(encoding="utf-8") for path in tmp_path.iterdir())
+
+
+def test_half_a_character_is_written_as_its_number(
+    tmp_path: Path, degradation: pd.DataFrame, as_run: Callable[..., Run]
+) -> None:
+    """As Python has it in a path that is not UTF-8."""
+    write_run(tmp_path, as_run(degradation, command="harness run --model \udcff.gguf"))
+    assert json.loads((tmp_path / "run.json").read_text(encoding="utf-8"))["command"].endswith("\udcff.gguf")
+    for name in ("report.md", "report.html"):
+        assert "\\udcff.gguf" in (tmp_path / name).read_text(encoding="utf-8")
 
 
 def test_what_the_columns_mean_travels_with_the_files(

@@ -71,19 +71,78 @@ def test_other_differences_too(delta: float, low: float, high: float) -> None:
 
 
 @pytest.mark.parametrize(
-    ("low", "high", "higher", "lower"),
+    ("delta", "low", "high", "higher", "lower"),
     [
-        (0.1, 0.2, "↑", "↓"),
-        (-0.2, -0.1, "↓", "↑"),
-        (-0.1, 0.1, "", ""),
-        (0.0, 0.1, "", ""),
-        (-0.1, 0.0, "", ""),
-        (math.nan, math.nan, "", ""),
+        (0.15, 0.1, 0.2, "↑", "↓"),
+        (-0.15, -0.2, -0.1, "↓", "↑"),
+        (0.01, -0.1, 0.1, "(↑)", "(↓)"),
+        (-0.01, -0.1, 0.1, "(↓)", "(↑)"),
+        (0.05, 0.0, 0.1, "(↑)", "(↓)"),
+        (-0.05, math.nan, math.nan, "(↓)", "(↑)"),
+        (0.0, -0.1, 0.1, "", ""),
+        (math.nan, math.nan, math.nan, "", ""),
     ],
 )
-def test_arrows_say_worse_or_better(low: float, high: float, higher: str, lower: str) -> None:
-    assert numbers.arrow(low, high, higher_is_better=True) == higher
-    assert numbers.arrow(low, high, higher_is_better=False) == lower
+def test_arrows_say_worse_or_better(delta: float, low: float, high: float, higher: str, lower: str) -> None:
+    assert numbers.arrow(delta, low, high, higher_is_better=True) == higher
+    assert numbers.arrow(delta, low, high, higher_is_better=False) == lower
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"),
+    [(0.0, "0.0%"), (0.0001, "<0.1%"), (0.003, "0.3%"), (0.0213, "2.1%"), (1.0, "100.0%"), (math.nan, "")],
+)
+def test_shares(value: float, shown: str) -> None:
+    assert numbers.share(value) == shown
+
+
+@given(st.floats(0, 1))
+def test_a_share_reads_back_and_only_zero_is_zero(value: float) -> None:
+    shown = numbers.share(value)
+    assert shown == "<0.1%" or float(shown.removesuffix("%")) / 100 == pytest.approx(value, abs=0.00051)
+    assert (shown == "0.0%") == (value == 0)
+
+
+@pytest.mark.parametrize(
+    ("nats", "shown"),
+    [
+        (0.0, "0"),
+        (1e-8, "<0.0001"),
+        (0.00061, "0.0006"),
+        (0.0213, "0.021"),
+        (0.612, "0.61"),
+        (3.21, "3.2"),
+        (12.3, "12"),
+        (math.inf, "infinite"),
+        (math.nan, ""),
+    ],
+)
+def test_divergences(nats: float, shown: str) -> None:
+    assert numbers.divergence(nats) == shown
+
+
+@given(st.floats(5e-5, 1e4))
+def test_a_divergence_reads_back(nats: float) -> None:
+    shown = numbers.divergence(nats)
+    assert "e" not in shown
+    assert float(shown) == pytest.approx(nats, rel=0.051, abs=0.000051)
+
+
+@pytest.mark.parametrize(
+    ("value", "shown"), [(655.4, "655"), (9.96, "10"), (9.94, "9.9"), (0.04, "0.0"), (math.nan, "")]
+)
+def test_speeds(value: float, shown: str) -> None:
+    assert numbers.speed(value) == shown
+
+
+@given(st.floats(0.01, 1e6))
+def test_a_ratio_reads_back(ratio: float) -> None:
+    assert float(numbers.times(ratio)) == pytest.approx(ratio, rel=0.006, abs=0.051)
+
+
+@given(st.integers(0, 10**9))
+def test_a_count_reads_back(count: int) -> None:
+    assert int(numbers.count(count).replace(",", "")) == count
 
 
 @given(st.floats(0, 1))

@@ -7,22 +7,33 @@ from harness.reports.rows import HEADINGS, Row, rows_of
 
 
 def test_a_row_for_each_task_in_the_order_of_the_table(degradation: pd.DataFrame) -> None:
+    lost = "-63.5 pp (-68.0 .. -58.4)", "↓", "-256 +2", "<0.001", "degraded beyond margin"
+    unsure = "inconclusive: 1,240 more instances"
     assert list(rows_of(degradation, "q2_k")) == [
-        Row("world_facts", "400", "0.963", "0.328", "-63.5 pp (-68.0 .. -58.4)", "↓", "-256 +2", "<0.001"),
-        Row("world_choice (separate)", "400", "1.000", "0.998", "-0.2 pp (-0.9 .. +0.4)", "", "-1 +0", "1.000"),
-        Row("world_choice (joint)", "400", "0.250", "0.250", "+0.0 pp (-9.3 .. +9.3)", "", "-180 +180", "1.000"),
-        Row("world_text", "200", "0.812", "1.901", "+1.0889 (+1.0512 .. +1.1307)", "↓", "", "<0.001"),
+        Row("world_facts", "exact_match", "400", "0.963", "0.328", *lost),
+        Row(
+            *("world_choice (separate)", "exact_match", "400", "1.000", "0.998"),
+            *("-0.2 pp (-0.9 .. +0.4)", "(↓)", "-1 +0", "1.000", unsure),
+        ),
+        Row(
+            *("world_choice (joint)", "exact_match", "400", "0.250", "0.250"),
+            *("+0.0 pp (-9.3 .. +9.3)", "", "-180 +180", "1.000", "inconclusive"),
+        ),
+        Row(
+            *("world_text", "bits_per_byte", "200", "0.812", "1.901"),
+            *("+1.0889 (+1.0512 .. +1.1307)", "↓", "", "<0.001", "degraded"),
+        ),
     ]
 
 
 def test_less_is_better_for_bits_and_more_for_answers(degradation: pd.DataFrame) -> None:
-    assert [row.arrow for row in rows_of(degradation, "q8_0")] == ["", "", "↑", "↑"]
+    assert [row.arrow for row in rows_of(degradation, "q8_0")] == ["(↑)", "", "↑", "↑"]
 
 
 def test_the_reference_has_values_and_no_comparison(degradation: pd.DataFrame) -> None:
     for row in rows_of(degradation, "f16"):
         assert row.value == row.reference != ""
-        assert row[4:] == ("", "", "", "")
+        assert row[5:] == ("", "", "", "", "reference")
 
 
 def test_the_adapter_is_named_only_where_there_are_several(degradation: pd.DataFrame) -> None:
@@ -48,7 +59,7 @@ def test_of_every_task_the_main_metric_is_shown_as_asked_and_in_the_worst_case(v
         "world_choice (joint)",
         "world_text",
     ]
-    assert len(varied.query("model == 'q2_k'")) == len(names) + 4  # the others are in the files only
+    assert len(varied.query("model == 'q2_k'")) == len(names) + 6  # the others are in the files only
 
 
 def test_the_first_metric_of_a_task_is_its_main_one(degradation: pd.DataFrame) -> None:
