@@ -28,13 +28,20 @@ class ToolFailed(Exception):
     """The tool did not do what it was run for."""
 
 
-def save_base(tool: Path, model: Path, text: Path, n_ctx: int, threads: int, base: Path) -> None:
-    """Have it write its base file.
+def save_base(tool: Path, model: Path, text: Path, n_ctx: int, threads: int, base: Path) -> float:
+    """Have it write its base file; returns the perplexity that it prints meanwhile, to four digits.
+
+    That one is of the model's own rows, and not, as the one printed by :func:`compare`, of what the file keeps of them.
 
     Raises:
-        ToolFailed: it failed.
+        ToolFailed: it failed, or never came to its last figure.
     """
-    _run(tool, "-m", model, "-f", text, "-c", n_ctx, "-t", threads, "--save-all-logits", base)
+    for _ in range(TRIES):
+        printed = _run(tool, "-m", model, "-f", text, "-c", n_ctx, "-t", threads, "--save-all-logits", base)
+        found = re.findall(r"\[(\d+)\](\d+\.\d{4}),", printed)
+        if found and int(found[-1][0]) == len(base_tokens(base)):
+            return float(found[-1][1])
+    raise ToolFailed(f"{tool.name} ended {TRIES} times before it had printed its last figure.")
 
 
 def compare(tool: Path, model: Path, text: Path, n_ctx: int, threads: int, base: Path) -> dict[str, float]:

@@ -109,17 +109,34 @@ def _write(to: Any, at: Any, step: Any, code: Any) -> Any:
     return at + 3
 
 
+@numba.njit(inline="always")
+def _first(row: Any, value: Any, but: Any) -> Any:
+    """The first place of a value, but for one place."""
+    at = 0
+    while row[at] != value or at == but:
+        at += 1
+    return at
+
+
 @numba.njit(nogil=True, cache=True)
-def _border(row: NDArray[np.float32], peak: float, room: int, counts: NDArray[np.int32]) -> tuple[int, int]:
-    """The bucket in which the room ends, and how many of its tokens still fit."""
+def _border(row: Any, peak: Any, first: Any, second: Any, room: Any, counts: Any) -> tuple[int, int]:
+    """Which bucket is not kept whole, and how many bytes those above it and the two likeliest leave."""
     counts[:] = 0
     for i in range(len(row)):
         counts[_bucket(peak - row[i])] += 1
-    bucket = 0
-    while bucket < LAST and counts[bucket] <= room:
-        room -= counts[bucket]
-        bucket += 1
-    return bucket, room
+    border, kept = 0, counts[0]
+    while border < LAST and 3 * kept <= room:
+        border += 1
+        kept += counts[border]
+    while True:
+        needed, last = 0, -1
+        for i in range(len(row)):
+            if _bucket(peak - row[i]) < border or i in (first, second):
+                needed += _length(i - last)
+                last = i
+        if needed <= room or border == 0:
+            return border, room - needed
+        border -= 1
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
@@ -133,6 +150,7 @@ def _encode(
     logprobs: NDArray[np.float64],
 ) -> bool:
     n_vocab, size = logits.shape[1], stored.shape[1]
+    most = _length(n_vocab // 2)  # that a token takes between two others: it shortens the step to the next
     found = np.empty(LAST + 1, np.int32)
     for n in range(len(rows)):
         row, to = logits[rows[n]], stored[n]
@@ -146,24 +164,22 @@ def _encode(
             weighted -= p * distance
         if not math.isfinite(total) or not math.isfinite(peak):
             return False
-        first = 0
-        while row[first] != peak:
-            first += 1
-        runner_up = max(highest(row, 0, first), highest(row, first + 1, n_vocab)) if n_vocab > 1 else peak
-        border, left = _border(row, peak, (size - HEAD) // 3, found)
-        at, last, count, forced = HEAD, -1, 0, 2
+        first = _first(row, peak, -1)
+        second = first
+        if n_vocab > 1:
+            second = _first(row, max(highest(row, 0, first), highest(row, first + 1, n_vocab)), first)
+        border, left = _border(row, peak, first, second, size - HEAD, found)
+        at, last, count = HEAD, -1, 0
         kept, kept_weighted, rounded = np.float64(0), np.float64(0), np.float64(0)
         for i in range(n_vocab):
             distance = peak - row[i]
             bucket = _bucket(distance)
-            if bucket > border:
+            if bucket > border and i != second:
                 continue
-            # The two likeliest come whatever the room is, since it is asked who they are.
-            must = i == first or (row[i] == runner_up and forced > (i < first))
-            if not must and ((bucket == border and left <= 0) or at + _length(i - last) + LONGEST * forced > size):
-                continue
-            forced -= must
-            left -= bucket == border
+            if bucket == border and i != first and i != second:
+                if left < most:
+                    continue
+                left -= most
             distance = LARGEST if distance > LARGEST else distance
             code = to_half(distance)
             at = _write(to, at, i - last, code)
@@ -203,14 +219,6 @@ def _unpack(data: Any, count: Any, n_vocab: Any, ids: Any, codes: Any) -> Any:
         codes[n] = np.int32(data[at + 1]) | (np.int32(data[at + 2]) << 8)
         at += 3
     return count > 0 and codes[:count].min() == 0
-
-
-@numba.njit(inline="always")
-def _first(row: Any, value: Any) -> Any:
-    at = 0
-    while row[at] != value:
-        at += 1
-    return at
 
 
 @numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
@@ -285,7 +293,7 @@ def _compare(
         found[KLD] = max(known + together, 0.0)
         found[KLD_BOUND] = apart - together
         found[KLD_REVERSE] = max(known_backward + backward_tail, 0.0)
-        found[SAME_TOP] = _first(row, peak) == ids[_first(codes, 0)]
+        found[SAME_TOP] = _first(row, peak, -1) == ids[_first(codes, 0, -1)]
         found[REFERENCE_TOP] = share
         found[NEAR_TIE] = ties > 1
     return FINE

@@ -108,6 +108,10 @@ def fast_exp(x: Any) -> Any:
     return p * np.int32((np.int32(whole) + np.int32(127)) << np.int32(23)).view(np.float32)
 
 
+_LOWEST_ORDERED = -2139095041
+"""What :func:`_ordered` makes of minus infinity."""
+
+
 @numba.njit(inline="always")
 def _ordered(bits: Any) -> Any:
     """Integers in the order of the floats that have these bits, and back: LLVM vectorizes no maximum of floats."""
@@ -116,8 +120,8 @@ def _ordered(bits: Any) -> Any:
 
 @numba.njit(inline="always")
 def highest(row: Any, begin: Any, end: Any) -> Any:
-    """The maximum of ``row[begin:end]`` (float32); of NaN, NaN or whatever else is in the row."""
-    best = np.int32(-(2**31))
+    """The maximum of ``row[begin:end]`` (float32), minus infinity of nothing; NaN may be passed over, or come back."""
+    best = np.int32(_LOWEST_ORDERED)
     for i in range(begin, end):
         x = _ordered(np.float32(row[i]).view(np.int32))
         best = x if x > best else best
