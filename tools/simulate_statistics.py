@@ -72,7 +72,8 @@ def coverage_in_clusters(size: int, icc: float, replicates: int, seed: int) -> l
     for n, loss in itertools.product(SIZES, LOSSES):
         if n // size < FEWEST:
             continue
-        groups, cells = group_names(n, size), []
+        groups = group_names(n, size)
+        cells = []
         for rate in FLIP_RATES:
             rng = np.random.default_rng([seed, n, size, int(100 * icc), int(1000 * rate), int(100 * loss)])
             held = 0
@@ -112,7 +113,7 @@ def null_families(size: int, icc: float, replicates: int, seed: int) -> list[obj
     for _ in range(replicates):
         limits, p_values, sizes, flips = [], [], [], []
         for _ in range(SCENARIOS * MODELS):
-            n, rate = int(rng.choice(SIZES)), float(rng.choice(FLIP_RATES))
+            n, rate = int(rng.choice(SIZES)) // size * size, float(rng.choice(FLIP_RATES))
             found = null_pair(rng, n, rate, size, icc)
             limits.append(found[0])
             p_values.append(found[1])
@@ -131,17 +132,20 @@ def null_families(size: int, icc: float, replicates: int, seed: int) -> list[obj
 
 
 def null_pair(rng: np.random.Generator, n: int, rate: float, size: int, icc: float) -> tuple[Limits, float, int]:
-    """Limits, p-value and flips of one task on which nothing was lost."""
-    if n // size < FEWEST or size == 1:
-        right, wrong, _ = rng.multinomial(n, [rate / 2, rate / 2, 1 - rate]).tolist()
-        low90, high90 = agresti_min(right, wrong, n, 0.9)
-        low95, high95 = agresti_min(right, wrong, n)
-        return Limits((right - wrong) / n, low90, high90, low95, high95), exact_mcnemar(wrong, right), right + wrong
-    differences, groups = clustered_differences(rng, n, size, rate, 0.5, icc), group_names(n, size)
-    low90, high90, _ = clustered(differences, groups, confidence=0.9, seed=0)
-    low95, high95, _ = clustered(differences, groups, seed=0)
-    limits = Limits(float(differences.mean()), low90, high90, low95, high95)
-    return limits, clustered_p(differences, groups, seed=0), int(np.abs(differences).sum())
+    """Limits, p-value and flips of one task on which nothing was lost, found as the degradation table finds them."""
+    if size == 1:
+        differences = rng.choice([1.0, -1.0, 0.0], n, p=[rate / 2, rate / 2, 1 - rate])
+        groups = np.full(n, "", object)
+    else:
+        differences, groups = clustered_differences(rng, n, size, rate, 0.5, icc), group_names(n, size)
+    right, wrong = int((differences == 1).sum()), int((differences == -1).sum())
+    limits: list[float] = []
+    for confidence in (0.9, 0.95):
+        found = clustered(differences, groups, confidence=confidence, seed=0)
+        alone = size == 1 or found.method == "none"
+        limits += agresti_min(right, wrong, len(differences), confidence) if alone else found[:2]
+    p_value = exact_mcnemar(wrong, right) if size == 1 else clustered_p(differences, groups, seed=0)
+    return Limits(float(differences.mean()), *limits), p_value, right + wrong
 
 
 def peeking(replicates: int, seed: int, flips: int = 1000) -> Table:

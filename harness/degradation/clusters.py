@@ -19,6 +19,8 @@ from harness.degradation.power import design_effect
 
 MANY, FEWEST = 40, 10
 """From so many clusters on their own spread is trusted; with fewer than that many nothing can be said of it."""
+SIGNS = 15
+"""With fewer clusters than that there are too few patterns of signs for a p-value that outlasts Holm's adjustment."""
 PRIOR_ICC = 0.2
 """Correlation within clusters that is supposed where there are no flips to tell, with the weight of one flip."""
 
@@ -73,15 +75,19 @@ def clustered(
 def clustered_p(differences: Floats, groups: Labels, *, weights: Floats | None = None, seed: int) -> float:
     """Two-sided p-value of no difference: whole clusters change sides at random.
 
-    Exact for right-or-wrong answers, and McNemar's there where each instance stands alone; NaN with fewer than two
-    instances, and where a difference is NaN.
+    Exact for right-or-wrong answers, and McNemar's there where each instance stands alone. Fewer than 15 clusters have
+    too few patterns of signs to show anything: then the larger p-value of two tests is taken, one that has each
+    instance stand alone and a t-test of the clusters. A single cluster has nothing to compare it with, so its instances
+    stand alone. NaN with fewer than two instances, and where a difference is NaN.
     """
     if len(differences) < 2 or np.isnan(differences).any():
         return math.nan
-    clusters = cluster_codes(groups)
-    if _weigh_the_same(weights) and is_right_or_wrong(differences):
-        return _exact_sign_flips(_sums(differences, clusters).round().astype(int))
-    return sign_flips(_sums(differences if weights is None else weights * differences, clusters), seed)
+    clusters, apart = cluster_codes(groups), np.arange(len(differences))
+    n_clusters = int(clusters.max()) + 1
+    weights = None if _weigh_the_same(weights) else weights
+    if 1 < n_clusters < SIGNS:
+        return max(_sign_flips(differences, apart, weights, seed), _t_test(differences, clusters, weights))
+    return _sign_flips(differences, apart if n_clusters == 1 else clusters, weights, seed)
 
 
 def cluster_codes(groups: Labels) -> NDArray[np.intp]:
@@ -128,6 +134,22 @@ def _effect(differences: Floats, clusters: NDArray[np.intp]) -> float:
     between = (_sums(residuals, clusters) ** 2).sum() * len(sizes) / (len(sizes) - 1)
     supposed = design_effect((sizes**2).sum() / len(differences), PRIOR_ICC)
     return max(float((between + supposed) / ((residuals**2).sum() + 1)), 1.0)
+
+
+def _sign_flips(differences: Floats, clusters: NDArray[np.intp], weights: Floats | None, seed: int) -> float:
+    if weights is None and is_right_or_wrong(differences):
+        return _exact_sign_flips(_sums(differences, clusters).round().astype(int))
+    return sign_flips(_sums(differences if weights is None else weights * differences, clusters), seed)
+
+
+def _t_test(differences: Floats, clusters: NDArray[np.intp], weights: Floats | None) -> float:
+    """Two-sided p-value of a ratio of sums over clusters, linearised; 0 where all clusters say exactly the same."""
+    sizes = np.bincount(clusters, weights=weights).astype(np.float64)
+    sums = _sums(differences if weights is None else weights * differences, clusters)
+    error = math.sqrt(((sums - sizes * sums.sum() / sizes.sum()) ** 2).sum() * len(sums) / (len(sums) - 1))
+    if error == 0:
+        return float(sums.sum() == 0)
+    return float(2 * t.sf(abs(sums.sum()) / error, len(sums) - 1))
 
 
 def _exact_sign_flips(sums: NDArray[np.int_]) -> float:

@@ -86,11 +86,12 @@ def compare(rows: pd.DataFrame, *, seed: int, judged: bool, is_reference: bool) 
 def _result(differences: _Differences, confidence: float, seed: int) -> PairedResult:
     """With an account of groups where there are some, and not too few."""
     reference, candidate, weights, groups, right_or_wrong, shares = differences
+    p_value = math.nan
     if differences.have_groups:
         change = candidate - reference
+        p_value = clustered_p(change, groups, weights=weights, seed=seed)
         interval = clustered(change, groups, weights=weights, confidence=confidence, shares=shares, seed=seed)
         if interval.method != "none":
-            p_value = clustered_p(change, groups, weights=weights, seed=seed)
             delta = float(np.average(change, weights=weights))
             return PairedResult(delta, interval.low, interval.high, p_value, interval.method)
     if right_or_wrong:
@@ -99,7 +100,9 @@ def _result(differences: _Differences, confidence: float, seed: int) -> PairedRe
         found = compare_shares(reference, candidate, seed=seed, confidence=confidence)
     else:
         found = compare_continuous(reference, candidate, weights, seed=seed, confidence=confidence)
-    return found._replace(interval=found.interval + NOT_CLUSTERED) if differences.have_groups else found
+    if differences.have_groups:  # too few for an interval, but not for a p-value
+        return found._replace(interval=found.interval + NOT_CLUSTERED, p_value=p_value)
+    return found
 
 
 def _effect(differences: _Differences, result: PairedResult) -> float:

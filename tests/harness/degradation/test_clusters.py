@@ -152,24 +152,45 @@ def test_the_p_value_alone_is_mcnemars(differences: list[float]) -> None:
     assert found == pytest.approx(exact_mcnemar(differences.count(-1), differences.count(1)))
 
 
-@settings(max_examples=30, deadline=None)
-@given(SIDES.filter(lambda pairs: len(pairs) > 1))
-def test_the_exact_p_value_is_that_of_all_signs(pairs: list[tuple[float, int]]) -> None:
-    differences, groups = apart(pairs)
-    sums = np.bincount(cluster_codes(groups), weights=differences)
-    counted = sign_flips(sums, 0) if np.count_nonzero(sums) <= 12 else None
-    if counted is not None and len(sums) <= 12:  # 4,096 patterns are counted and not drawn
-        assert clustered_p(differences, groups, seed=0) == pytest.approx(counted)
+@settings(max_examples=20, deadline=None)
+@given(st.lists(st.integers(-9, 9), min_size=9, max_size=12))
+def test_the_exact_p_value_is_that_of_all_signs(sums: list[int]) -> None:
+    # Eight more clusters without a flip change nothing; the 4,096 patterns of the others are counted and not drawn.
+    differences = np.concatenate([np.repeat(np.sign(sums), np.abs(sums)), np.zeros(8 + len(sums))]).astype(float)
+    numbers = np.concatenate([np.repeat(np.arange(len(sums)), np.abs(sums)), np.arange(8 + len(sums))])
+    groups = np.array([f"g{i}" for i in numbers], object)
+    found = clustered_p(differences, groups, seed=0)
+    assert found == pytest.approx(sign_flips(np.array(sums, float), 0))
 
 
 def test_a_whole_cluster_is_one_observation() -> None:
     # Six questions lost on one subject could be one accident; lost on six subjects they could not.
-    differences = np.repeat([-1.0, 0.0], [6, 54])
-    assert clustered_p(differences, labels(60, 6), seed=0) == 1
-    assert clustered_p(differences.reshape(6, 10).T.ravel()[::-1], labels(60, 1), seed=0) == pytest.approx(2 / 2**6)
+    differences = np.repeat([-1.0, 0.0], [6, 114])
+    assert clustered_p(differences, labels(120, 6), seed=0) == 1
+    assert clustered_p(differences, labels(120, 1), seed=0) == pytest.approx(2 / 2**6)
 
 
 def test_values_on_a_scale_have_the_permutation_of_clusters() -> None:
-    differences = np.repeat([0.1, 0.2, 0.3, 0.4], 3)
-    assert clustered_p(differences, labels(12, 3), seed=0) == pytest.approx(2 / 2**4)
+    differences = np.random.default_rng(0).normal(0.1, 1, 20).repeat(3)
+    assert clustered_p(differences, labels(60, 3), seed=0) == sign_flips(3 * differences[::3], 0)
     assert math.isnan(clustered_p(np.array([0.5]), labels(1, 1), seed=0))
+
+
+def test_few_clusters_that_all_lost_are_shown_to_have() -> None:
+    # Five subjects: 32 patterns of signs could never show it.
+    rng = np.random.default_rng(0)
+    differences = -(rng.uniform(size=250) < 0.5).astype(float)
+    assert clustered_p(differences, labels(250, 50), seed=0) < 0.001
+
+
+def test_few_clusters_are_not_taken_for_many_instances() -> None:
+    differences = np.repeat([-1.0, 0.0], [20, 230])  # all of one subject
+    assert clustered_p(differences, labels(250, 50), seed=0) > 0.3
+    assert exact_mcnemar(20, 0) < 1e-5
+    alike = np.tile(np.repeat([-1.0, 0.0], [1, 49]), 5)  # one a subject, which five lost of five do not show
+    assert clustered_p(alike, labels(250, 50), seed=0) == pytest.approx(2 / 2**5)
+
+
+def test_a_single_cluster_is_all_there_is() -> None:
+    differences = np.repeat([-1.0, 0.0], [9, 41])
+    assert clustered_p(differences, labels(50, 50), seed=0) == pytest.approx(exact_mcnemar(9, 0))
