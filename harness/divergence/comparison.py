@@ -55,7 +55,7 @@ class Comparison:
         elif label in self._plan.compared:
             words = self._compare(endpoint, label, tick)
         else:
-            words = "another vocabulary"
+            words = "left out, since it reads the text as other tokens"
         return f"divergence, {'not measured' if self._refusal else words}"
 
     @property

@@ -67,7 +67,9 @@ class Plan:
             found.append(f"measured over the first {n} windows of {n_ctx} tokens, {share:.0%} of {self.text.name}")
         if n < FEW_WINDOWS:
             found.append(f"too few windows for intervals ({n} of {FEW_WINDOWS})")
-        found += [f"{label} has another vocabulary than the reference and is left out" for label in self.left_out]
+        found += [
+            f"{label} reads the text as other tokens than the reference and is left out" for label in self.left_out
+        ]
         return [f"Divergence: {'; '.join(found)}."] if found else []
 
 

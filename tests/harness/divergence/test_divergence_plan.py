@@ -23,10 +23,10 @@ def test_models_that_read_the_text_otherwise_are_left_out_by_name() -> None:
     found = plan(reading(), reading(first=7), reading(bos=False), reading(n_vocabulary=4097))
     assert (found.compared, found.left_out) == (("q0",), ("q1", "q2", "q3"))
     assert found.n_asked == 2 * 39
-    assert found.notes == [
-        "Divergence: q1 has another vocabulary than the reference and is left out; q2 has another vocabulary than the "
-        "reference and is left out; q3 has another vocabulary than the reference and is left out."
+    left_out = [
+        f"{label} reads the text as other tokens than the reference and is left out" for label in found.left_out
     ]
+    assert found.notes == [f"Divergence: {'; '.join(left_out)}."]
 
 
 def test_a_plain_plan_needs_no_words() -> None:

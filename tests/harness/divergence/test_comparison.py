@@ -1,0 +1,101 @@
+"""A real server that records, compares with itself, and refuses."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+from harness.degradation.divergence import divergence_rows
+from harness.divergence.comparison import Comparison
+from harness.divergence.plan import Plan, Reading, make_plan
+from harness.divergence.text import read_text
+from harness.errors import RunError
+from harness.models.bundled import BUNDLED_MODEL
+from harness.models.config import ServeConfig
+from harness.serving.endpoint import Endpoint
+from harness.serving.process import ServerProcess
+from harness.types import Prompt, Request
+
+N_WINDOWS = 5
+"""More than one request brings."""
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
+    """The bundled model, with a folder to record in."""
+    folder = tmp_path_factory.mktemp("recording")
+    store = folder / "store"
+    store.mkdir()
+    log = folder / "server.log"
+    with (
+        ServerProcess(BUNDLED_MODEL, "m", ServeConfig(), log, slots=4, store=store) as server,
+        Endpoint(server.base_url, "m", alive=server.check_alive) as endpoint,
+    ):
+        yield endpoint
+
+
+@pytest.fixture
+def plan(endpoint: Endpoint) -> Plan:
+    """The bundled text in windows of 128 tokens, for a model that reads it alike and one that does not."""
+    text = read_text(None)
+    own = Reading(endpoint.tokenize(text.text), endpoint.bos, 4096)
+    readings = {"f16": own, "again": own, "other": own._replace(n_vocabulary=7)}
+    return make_plan(text, readings, context=128, most=N_WINDOWS)
+
+
+def test_a_model_does_not_diverge_from_itself(recording: Endpoint, plan: Plan) -> None:
+    comparison, ticks = Comparison(plan), []
+    assert comparison.ask(recording, "f16", lambda: ticks.append(1)) == "divergence, 5 windows recorded"
+    assert comparison.tokens.empty
+    words = comparison.ask(recording, "again", lambda: ticks.append(1))
+    assert words.startswith("divergence, mean KLD ")
+    assert words.endswith(f" over {N_WINDOWS * 63} tokens")
+    assert len(ticks) == comparison.n_asked == 2 * N_WINDOWS
+    tokens = comparison.tokens
+    assert len(tokens) == plan.windows.n_scored == N_WINDOWS * 63
+    assert tokens["kld"].abs().max() < 1e-5
+    assert tokens["same_top"].mean() > 0.99
+    assert (tokens["kld_bound"] == 0).all()
+    rows = {row["metric"]: row for row in divergence_rows(tokens, seed=0)}
+    assert rows["ppl_ratio"]["value"] == pytest.approx(1, abs=1e-4)
+    assert comparison.record == plan.record
+    assert comparison.notes == plan.notes
+
+
+def test_log_probabilities_are_those_of_a_completion(recording: Endpoint, plan: Plan) -> None:
+    comparison = Comparison(plan)
+    for label in ("f16", "again"):
+        comparison.ask(recording, label, lambda: None)
+    prompts = tuple(Prompt((), tuple(window)) for window in plan.windows.tokens)
+    completions = recording.complete(Request(prompts, max_tokens=0, echo=True))
+    expected = [completion.token_logprobs[plan.windows.score_from :] for completion in completions]
+    for column in ("logprob", "reference_logprob"):
+        found = comparison.tokens[column].to_numpy()
+        assert found == pytest.approx(np.ravel(np.array(expected, float)), abs=0.02)
+
+
+def test_a_model_that_reads_the_text_otherwise_is_asked_nothing(plan: Plan, endpoint: Endpoint) -> None:
+    comparison = Comparison(plan)
+    assert comparison.ask(endpoint, "other", lambda: pytest.fail("it was asked")).startswith("divergence, left out")
+    assert comparison.tokens.empty
+    assert "other reads the text as other tokens" in comparison.notes[0]
+
+
+def test_an_endpoint_that_does_not_record_is_a_note(plan: Plan, endpoint: Endpoint) -> None:
+    comparison, ticks = Comparison(plan), []
+    for label in ("f16", "again"):
+        assert comparison.ask(endpoint, label, lambda: ticks.append(1)) == "divergence, not measured"
+    assert len(ticks) == comparison.n_asked
+    assert comparison.tokens.empty
+    assert comparison.record is None
+    (note,) = comparison.notes
+    assert note.startswith("Divergence was not measured. The endpoint does not compare next-token distributions: ")
+
+
+def test_a_server_that_refuses_to_compare_ends_the_run(recording: Endpoint, plan: Plan) -> None:
+    Comparison(plan).ask(recording, "f16", lambda: None)
+    plan.windows.tokens[0][-1] += 1  # not what was recorded
+    with pytest.raises(RunError, match="Window 0 has other tokens"):
+        Comparison(plan).ask(recording, "again", lambda: None)
