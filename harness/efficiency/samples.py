@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import math
+from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from enum import StrEnum
+from statistics import median
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -57,6 +59,10 @@ COLUMNS = (
 )
 
 
+_Found = dict[tuple[str, str], dict[int, list[float]]]
+"""Values by model and quantity, and in these by round."""
+
+
 def samples_frame(samples: Sequence[Sample]) -> pd.DataFrame:
     """Samples as a frame, whose columns are there without any too."""
     return pd.DataFrame(samples, columns=list(DTYPES)).astype(DTYPES)
@@ -69,33 +75,33 @@ def efficiency_table(samples: pd.DataFrame, models: Sequence[Mapping[str, Any]])
         samples: ``efficiency.parquet``; NaN is no sample. A model without any has missing values.
         models: ``models`` of ``run.json``, whose order the table has.
     """
+    found: _Found = defaultdict(lambda: defaultdict(list))
     known = samples if len(samples) else samples_frame(())
-    known = known[known["value"].notna()]
-    rows = [_row(model, known[known["model"] == model["label"]]) for model in models]
-    return pd.DataFrame(rows, columns=[column.name for column in COLUMNS])
+    for label, number, quantity, value in zip(*(known[name].tolist() for name in DTYPES), strict=True):
+        if not math.isnan(value):
+            found[label, quantity][number].append(value)
+    return pd.DataFrame([_row(model, found) for model in models], columns=[column.name for column in COLUMNS])
 
 
-def _row(model: Mapping[str, Any], samples: pd.DataFrame) -> tuple[Any, ...]:
-    def of(quantity: Quantity) -> pd.DataFrame:
-        return samples[samples["quantity"] == quantity]
-
-    prefill, decode = (
-        of(quantity).groupby("round")["value"].median() for quantity in (Quantity.PREFILL, Quantity.DECODE)
-    )
-    first = of(Quantity.FIRST_TOKEN)["value"].to_numpy()
+def _row(model: Mapping[str, Any], found: _Found) -> tuple[Any, ...]:
+    prefill, decode, first, resident, gpu = (found[model["label"], quantity] for quantity in Quantity)
+    speeds, generated = ([median(values) for values in rounds.values()] for rounds in (prefill, decode))
     return (
         *(model["label"], model["bytes"], model["bits_per_weight"]),
-        *(_quantile(prefill.to_numpy(), 0.5), _spread(prefill.to_numpy())),
-        *(_quantile(decode.to_numpy(), 0.5), _spread(decode.to_numpy())),
-        *(_quantile(first, 0.5), _quantile(first, 0.95)),
-        *(of(Quantity.PEAK_RSS)["value"].max(), of(Quantity.GPU)["value"].max()),
-        len(prefill.index.union(decode.index)),
+        *(_quantile(speeds, 0.5), _spread(speeds), _quantile(generated, 0.5), _spread(generated)),
+        *(_quantile(_all(first), 0.5), _quantile(_all(first), 0.95)),
+        *(max(_all(resident), default=math.nan), max(_all(gpu), default=math.nan)),
+        len(prefill.keys() | decode.keys()),
     )
 
 
-def _quantile(values: np.ndarray[Any, np.dtype[np.float64]], share: float) -> float:
-    return float(np.quantile(values, share)) if len(values) else math.nan
+def _all(rounds: Mapping[int, list[float]]) -> list[float]:
+    return [value for values in rounds.values() for value in values]
 
 
-def _spread(values: np.ndarray[Any, np.dtype[np.float64]]) -> float:
+def _quantile(values: list[float], share: float) -> float:
+    return float(np.quantile(values, share)) if values else math.nan
+
+
+def _spread(values: list[float]) -> float:
     return _quantile(values, 0.75) - _quantile(values, 0.25) if len(values) > 1 else math.nan

@@ -12,8 +12,12 @@ from typing import Any, NamedTuple
 import pandas as pd
 import pytest
 
+from harness import load_run
+from harness.analysis import analyse
 from harness.efficiency.samples import efficiency_table
 from harness.models.null_run import NULL
+from harness.reports.markdown import markdown_report
+from harness.results import Measured, Run
 
 
 class Found(NamedTuple):
@@ -88,6 +92,28 @@ def test_answers_come_of_other_batches(found: Found) -> None:
     assert len(own) == len(null) > 60
     moved = (own - null).abs()
     assert 0 < moved.max() < 0.5  # other batches, and the same model
+
+
+def test_a_null_run_without_any_noise_leaves_the_tables_whole(found: Found) -> None:
+    run = load_run(found.folder)
+
+    def silent(frame: pd.DataFrame) -> pd.DataFrame:
+        own = frame[frame["model"] == "f16"].assign(model=NULL)
+        return pd.concat([frame[frame["model"] != NULL], own], ignore_index=True)
+
+    tokens = run.measured.tokens.copy()
+    null = tokens["model"] == NULL
+    tokens.loc[null, ["kld", "kld_bound", "kld_reverse"]] = 0.0
+    tokens.loc[null, "logprob"] = tokens.loc[null, "reference_logprob"]
+    tokens.loc[null, "same_top"] = True
+    instances, scores = silent(run.measured.instances), silent(run.measured.scores)
+    measured = Measured(instances, scores, tokens, run.measured.efficiency)
+    again = Run(run.record, measured, analyse(run.record, measured))
+    rows = again.findings.degradation.query("model == @NULL").set_index("metric")
+    assert (rows.loc[["exact_match", "accuracy", "bits_per_byte"], "delta"] == 0).all()
+    assert rows.loc["kld_mean", "value"] == 0
+    assert again.summary["model"].tolist() == ["f16", "q4_k_m", NULL]
+    assert f"| {NULL} |" in markdown_report(again)
 
 
 def test_speeds_of_all_but_the_null_run_are_measured(found: Found) -> None:

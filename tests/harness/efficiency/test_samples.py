@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from harness.efficiency.samples import COLUMNS, Quantity, Sample, efficiency_table, samples_frame
@@ -59,12 +59,14 @@ def test_without_samples_files_are_known_yet(empty: pd.DataFrame) -> None:
     assert table.drop(columns=["model", "bytes", "bits_per_weight", "rounds"]).isna().all(axis=None)
 
 
+@settings(deadline=None)
 @given(SAMPLES, st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(samples: list[Sample], rng: random.Random) -> None:
     shuffled = rng.sample(samples, len(samples))
     pd.testing.assert_frame_equal(table_of(*samples), table_of(*shuffled))
 
 
+@settings(deadline=None)
 @given(SAMPLES)
 def test_samples_that_are_none_change_nothing(samples: list[Sample]) -> None:
     table = table_of(*samples)
@@ -76,6 +78,7 @@ def test_samples_that_are_none_change_nothing(samples: list[Sample]) -> None:
     assert table.index.tolist() == ["b", "a"]
 
 
+@settings(deadline=None)
 @given(SAMPLES)
 def test_models_have_nothing_to_do_with_each_other(samples: list[Sample]) -> None:
     alone = table_of(*(sample for sample in samples if sample.model == "a"))
