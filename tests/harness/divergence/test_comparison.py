@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 from collections.abc import Iterator
 
 import numpy as np
@@ -99,3 +100,15 @@ def test_a_server_that_refuses_to_compare_ends_the_run(recording: Endpoint, plan
     plan.windows.tokens[0][-1] += 1  # not what was recorded
     with pytest.raises(RunError, match="Window 0 has other tokens"):
         Comparison(plan).ask(recording, "again", lambda: None)
+
+
+def test_a_compact_store_gives_bounds(recording: Endpoint, plan: Plan) -> None:
+    comparison = Comparison(dataclasses.replace(plan, store_format="compact"))
+    for label in ("f16", "again"):
+        comparison.ask(recording, label, lambda: None)
+    tokens = comparison.tokens
+    assert tokens["kld"].max() < 1e-3
+    assert (tokens["kld_bound"] >= 0).all()
+    assert (tokens["kld"] + tokens["kld_bound"]).min() > -1e-6
+    assert comparison.record is not None
+    assert comparison.record["store"] == "compact"
