@@ -10,8 +10,8 @@ from dataclasses import replace
 
 from harness.models.candidates import Candidate
 
-NULL = "null"
-"""What tables call it."""
+NULL = "null_run"
+"""What tables call it; pandas reads a bare ``null`` in a CSV as a missing value."""
 BATCH_SIZE = 64
 """Tokens decoded together at most: most prompts are then decoded in several pieces."""
 

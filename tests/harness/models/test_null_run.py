@@ -20,7 +20,7 @@ def test_it_is_the_same_file_in_other_batches(reference: Candidate) -> None:
     null = null_candidate(reference)
     assert (null.label, null.facts) == (NULL, reference.facts)
     assert null.serve == ServeConfig(cache_type_k="bf16", batch_size=64)
-    assert null.note == "null: f16 once more, in batches of 64 tokens, to show the noise floor."
+    assert null.note == "null_run: f16 once more, in batches of 64 tokens, to show the noise floor."
 
 
 @pytest.mark.parametrize("size", [1, 64, 512])
