@@ -40,7 +40,7 @@ def judge_rows(table: pd.DataFrame, *, null: str | None, margin: float) -> pd.Da
     return pd.DataFrame(
         {
             "p_holm": p_holm,
-            "verdict": [str(one.verdict) if one and one.verdict else "" for one in judged],
+            "verdict": pd.array([str(one.verdict) if one and one.verdict else "" for one in judged], "object"),
             "n_more": pd.array([one.n_more if one else None for one in judged], "Int64"),
         },
         table.index,

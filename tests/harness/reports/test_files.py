@@ -11,7 +11,7 @@ import pandas as pd
 import pyarrow.parquet as pq
 import pytest
 
-from harness.degradation.table import COLUMNS as DEGRADATION_COLUMNS
+from harness.degradation.columns import DEGRADATION, SLICES
 from harness.errors import RunError, UserError
 from harness.execution.records import COLUMNS, SCORE_COLUMNS
 from harness.reports.files import run_folder, write_reports, write_run
@@ -185,13 +185,10 @@ PAGE = Path(__file__).parents[3] / "docs" / "statistics.md"
     [
         ("## The columns of `instances`", {column.name: column.meaning for column in COLUMNS}),
         ("## The columns of `scores`", {column.name: column.meaning for column in SCORE_COLUMNS}),
+        ("## The columns of `degradation`", {column.name: column.meaning for column in DEGRADATION}),
+        ("## The columns of `slices`", {column.name: column.meaning for column in SLICES}),
     ],
 )
 def test_the_docs_list_every_column_with_its_meaning(heading: str, columns: dict[str, str]) -> None:
     section = PAGE.read_text(encoding="utf-8").split(heading)[1].split("\n## ")[0]
     assert dict(re.findall(r"^\| `(\w+)` \| (.+) \|$", section, re.MULTILINE)) == columns
-
-
-def test_the_docs_name_every_column_of_the_degradation_table() -> None:
-    section = PAGE.read_text(encoding="utf-8").split("\n## ")[0]
-    assert set(re.findall(r"`(\w+)`", section)) >= set(DEGRADATION_COLUMNS)

@@ -19,7 +19,7 @@ model    size bits accuracy      delta (95% interval)     flips    KLD tok/s
 ────────────────────────────────────────────────────────────────────────────
 f16   11.3 MB 16.0    0.981                                          0
 q8_0   6.0 MB  8.5    0.983    +0.1 pp (-0.4 .. +0.6) (↑)  0.4% 0.0006
-q2_k   2.3 MB  3.0    0.662 -31.9 pp (-35.1 .. -28.5) ↓    32.4%   0.61
+q2_k   2.3 MB  3.0    0.662 -31.9 pp (-35.1 .. -28.5) ↓   32.4%   0.61
 
 verdict, margin 1 point
 q8_0: equivalent
@@ -30,8 +30,6 @@ Its answers are as often right as f16's, within 1 percentage point (+0.1 pp, 95%
 interval -0.4 .. +0.6, 800 questions).
 It is 1.9 times smaller than f16.
 Smaller files lose more: q2_k.
-
-q8_0 against f16
 """
 WIDE = """\
 
@@ -39,7 +37,7 @@ model    size bits accuracy      delta (95% interval)     flips    KLD tok/s ver
 ────────────────────────────────────────────────────────────────────────────────────────────────────
 f16   11.3 MB 16.0    0.981                                          0       reference
 q8_0   6.0 MB  8.5    0.983    +0.1 pp (-0.4 .. +0.6) (↑)  0.4% 0.0006       equivalent
-q2_k   2.3 MB  3.0    0.662 -31.9 pp (-35.1 .. -28.5) ↓    32.4%   0.61       degraded beyond margin
+q2_k   2.3 MB  3.0    0.662 -31.9 pp (-35.1 .. -28.5) ↓   32.4%   0.61       degraded beyond margin
 """
 
 

@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pandas as pd
+import pytest
+
+from harness.reports.recommendation import recommend
+from harness.results import Run
+
+Judged = Callable[..., Run]
+
+
+@pytest.fixture
+def judged(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> Judged:
+    """A run whose two quantizations have these verdicts, and need so many more instances."""
+
+    def make(q8_0: str, q2_k: str, n_more: int | None = None, **record: Any) -> Run:
+        table = degradation.copy()
+        for model, verdict in (("q8_0", q8_0), ("q2_k", q2_k)):
+            pooled = (table["model"] == model) & (table["scenario"] == "all")
+            table.loc[pooled, ["verdict", "n_more"]] = [verdict, n_more if verdict == "inconclusive" else None]
+        return as_run(table, **record)
+
+    return make
+
+
+@pytest.mark.parametrize(
+    ("q8_0", "q2_k", "taken"),
+    [
+        ("equivalent", "equivalent", "q2_k"),
+        ("equivalent", "non-inferior", "q2_k"),
+        ("non-inferior", "inconclusive", "q8_0"),
+        ("equivalent", "small loss, within margin", "q8_0"),
+        ("small loss, within margin", "degraded", "q8_0"),
+        ("inconclusive", "small loss, within margin", "q2_k"),
+        ("inconclusive", "degraded", None),
+        ("inconclusive", "inconclusive", None),
+        ("degraded", "degraded beyond margin", None),
+        ("", "", None),
+    ],
+)
+def test_the_smallest_that_is_shown_to_be_good_is_taken(
+    q8_0: str, q2_k: str, taken: str | None, judged: Judged
+) -> None:
+    found = recommend(judged(q8_0, q2_k))
+    assert found.model == taken
+    assert found.reasons
+    assert (found.headline == f"Take {taken}.") == (taken is not None)
+
+
+def test_it_says_when_it_does_not_know(judged: Judged) -> None:
+    found = recommend(judged("inconclusive", "degraded", n_more=640))
+    assert found.headline == "This run does not yet say which to take."
+    assert found.reasons == ["q8_0 needs some 640 more instances for a verdict."]
+
+
+def test_it_does_not_know_from_divergence_alone(judged: Judged) -> None:
+    found = recommend(judged("", ""))
+    assert found.headline == "This run does not say which to take."
+    assert "no scenario with right or wrong answers" in found.reasons[0]
+
+
+def test_where_all_are_worse_none_is_taken(judged: Judged) -> None:
+    assert recommend(judged("degraded", "degraded beyond margin")).headline.startswith("Stay with f16")
+
+
+def test_it_says_why_and_what_is_open(judged: Judged) -> None:
+    found = recommend(judged("non-inferior", "inconclusive", n_more=5000, margin=0.02))
+    assert found.reasons == [
+        "It loses less than 2 percentage points against f16 (+0.1 pp, 95% interval -0.4 .. +0.6, 800 questions).",
+        "It is 1.9 times smaller than f16.",
+        "q2_k needs some 5,000 more instances for a verdict.",
+    ]
+
+
+def test_one_model_leaves_nothing_to_choose(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> None:
+    run = as_run(degradation[degradation["model"] == "f16"])
+    run.record["models"] = run.models[:1]
+    assert recommend(run).headline == "There is nothing to choose from."
+
+
+def test_the_null_run_is_never_taken(made: Run) -> None:
+    assert recommend(made).model != "null"
