@@ -169,7 +169,7 @@ def simulate(replicates: int, seed: int) -> list[Table]:
     """All tables."""
     with ProcessPoolExecutor() as pool:
         inside = [pool.submit(coverage_in_clusters, *kind, replicates, seed) for kind in CLUSTERS]
-        families = [pool.submit(null_families, *kind, replicates, seed) for kind in FAMILIES]
+        families = [pool.submit(null_families, *kind, max(replicates // 4, 1), seed) for kind in FAMILIES]
         alone, powers, looks = (pool.submit(part, replicates, seed) for part in (coverage_alone, power, peeking))
         scale = pool.submit(coverage_on_a_scale, max(replicates // 4, 1), seed)
         waiting: list[Future[Any]] = [*inside, *families, alone, powers, looks, scale]

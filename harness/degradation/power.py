@@ -19,8 +19,8 @@ from scipy.stats import binom, norm
 from harness.degradation.binary import share_limits
 
 ALPHA, POWER, MARGIN = 0.05, 0.8, 0.01
-MANY_FLIPS = 2000
-"""With more expected flips than that, the formulas of the intervals are off by less than a thousandth."""
+MANY_FLIPS = 400
+"""With more expected flips than that, the formulas of the intervals are off by a thousandth or so."""
 TAIL = 1e-9
 """Outcomes beyond these quantiles are left out."""
 
