@@ -56,8 +56,8 @@ def cut(tokens: Ids, bos: Ids, context: int, most: int | None) -> Windows:
         )
     if length < SMALLEST:
         raise UserError(
-            f"The text of --divergence-text has {len(tokens)} tokens, and {SMALLEST} are needed; name a longer one, or "
-            f"leave it out with --no-divergence."
+            f"--divergence-text: the text has {len(tokens)} of the {SMALLEST} tokens that are needed at least; name a "
+            f"longer one, or leave it out with --no-divergence."
         )
     n_ctx = min(USUAL, context)
     if length < 2 * n_ctx:
