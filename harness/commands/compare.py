@@ -20,8 +20,8 @@ from harness.reports import numbers
 
 
 def compare(
-    before: Annotated[Path, typer.Argument(help="The folder of the first run.", metavar="RUN")],
-    after: Annotated[Path, typer.Argument(help="The folder of the second run.", metavar="RUN")],
+    before: Annotated[Path, typer.Argument(help="The folder of the run before.", envvar="HARNESS_BEFORE")],
+    after: Annotated[Path, typer.Argument(help="The folder of the run after it.", envvar="HARNESS_AFTER")],
     margin: Margin = "",
     as_json: AsJson = False,
 ) -> None:

@@ -58,14 +58,14 @@ def gate(
         str,
         typer.Option(
             help="Which to look at, by commas; `all` is the questions of all of them together.",
-            envvar="HARNESS_GATE_SCENARIOS",
+            envvar="HARNESS_SCENARIOS",
             show_default="each on its own",
         ),
     ] = "",
     models: Annotated[
         str,
         typer.Option(
-            help="Which to look at, by commas.", envvar="HARNESS_GATE_MODELS", show_default="all but the reference"
+            help="Which to look at, by commas.", envvar="HARNESS_MODELS", show_default="all but the reference"
         ),
     ] = "",
     max_kld: Annotated[

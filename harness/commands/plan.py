@@ -48,7 +48,7 @@ def plan(
     scenarios: Annotated[
         str,
         typer.Option(
-            help="Which scenarios of that run, by commas.", envvar="HARNESS_PLAN_SCENARIOS", show_default="all"
+            help="Which scenarios of that run, by commas.", envvar="HARNESS_SCENARIOS", show_default="all"
         ),
     ] = "",
     instances: Annotated[

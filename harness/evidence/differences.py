@@ -89,7 +89,7 @@ def compare_lines(file: str, written: str, again: str) -> Compared:
         if pair[0] != pair[1]
     ]
     if written != again and not found:
-        found = [Difference(file, "its line ends", "", _shown(written[-1:]), _shown(again[-1:]))]
+        found = [Difference(file, "its line ends", "", "something else", "the same lines")]
     return Compared(found, len(pairs))
 
 
@@ -117,6 +117,6 @@ def _shown(value: Any) -> str:
     """In one line, and not too long for it."""
     if value is None:
         return "nothing"
-    plain = list(value) if isinstance(value, np.ndarray) else value
+    plain = value.tolist() if isinstance(value, np.ndarray) else value
     text = repr(plain.item() if isinstance(plain, np.generic) else plain)
     return text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."

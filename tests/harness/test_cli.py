@@ -134,13 +134,19 @@ def test_all_files_are_there_and_nothing_else(small_run: Run) -> None:
     assert {path.name for path in small_run.out.iterdir()} == {
         "degradation.csv",
         "degradation.parquet",
+        "efficiency.csv",
+        "efficiency.parquet",
         "instances.parquet",
+        "report.html",
         "report.md",
         "run.json",
         "scores.parquet",
         "server-f16.log",
         "server-f16_kv_q8_0.log",
         "server-q4_k_m.log",
+        "slices.csv",
+        "slices.parquet",
+        "tokens.parquet",
     }
     assert [path.name for path in small_run.out.parent.iterdir()] == ["run"]
     assert all(re.fullmatch(r"world-f16-q4_k_m-[0-9a-f]{12}\.gguf", path.name) for path in small_run.cache.iterdir())
@@ -199,13 +205,20 @@ def test_the_record_says_what_was_run(small_run: Run) -> None:
         "command",
         "spec",
         "seed",
+        "reference",
+        "null",
+        "margin",
         "started",
         "finished",
         "versions",
         "machine",
         "models",
         "tasks",
+        "divergence",
+        "left_out",
         "notes",
+        "remarks",
+        "files",
     ]
     assert record["seed"] == 3
     assert record["versions"].keys() == {"python", *PACKAGES}
