@@ -81,7 +81,7 @@ def lost_more(inside: Counts, outside: Counts) -> float:
 
 
 def _drawn(flips: NDArray[np.int_], n: int, of_all: int, size: int | NDArray[np.int_]) -> NDArray[np.float64]:
-    """Chances of so many flips among ``size`` of n instances of which ``of_all`` flipped; 0 where ``size`` exceeds n."""
+    """Chances of so many flips among ``size`` of n instances of which ``of_all`` flipped; 0 if ``size`` exceeds n."""
     return np.nan_to_num(hypergeom.pmf(flips, n, of_all, size)) if n else np.asarray(flips == 0, float)
 
 

@@ -8,6 +8,9 @@ from typing import Any, cast
 
 import pandas as pd
 
+from harness.degradation.advice import LOSSES, advice, noise_floor
+from harness.degradation.divergence import SCENARIO as DIVERGENCE
+from harness.degradation.pooled import ALL
 from harness.degradation.verdict import Verdict
 
 COLUMNS = [
@@ -39,9 +42,8 @@ def summary_table(
     for model in models:
         label = model["label"]
         of_model = degradation[degradation["model"] == label]
-        pooled = _row(of_model[of_model["scenario"] == "all"])
-        moved = of_model[of_model["scenario"] == "divergence"].set_index("metric")
-        verdict = "" if label == null else pooled["verdict"]
+        pooled = _row(of_model[of_model["scenario"] == ALL])
+        moved = of_model[of_model["scenario"] == DIVERGENCE].set_index("metric")
         rows.append(
             {name: pooled[name] for name in ("n", "value", "delta", "ci_low", "ci_high", "flip_rate", "n_more")}
             | {name: model[name] for name in ("bytes", "bits_per_weight")}
@@ -56,8 +58,8 @@ def summary_table(
                 "same_top": _value(moved, "same_top", "value"),
                 "prefill_tokens_per_second": speeds[label]["prefill_tokens_per_second"],
                 "decode_tokens_per_second": speeds[label]["decode_tokens_per_second"],
-                "verdict": str(Verdict.REFERENCE) if label == reference else verdict,
-                "advice": "",
+                "verdict": str(Verdict.REFERENCE) if label == reference else pooled["verdict"],
+                "advice": _advice(pooled, of_model, is_reference=label == reference, is_null=label == null),
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "int64", "n_more": "Int64"})
@@ -68,6 +70,18 @@ def _row(pooled: pd.DataFrame) -> dict[str, Any]:
     found = cast("list[dict[str, Any]]", pooled.to_dict("records"))
     nothing = dict.fromkeys(("value", "delta", "ci_low", "ci_high", "flip_rate"), math.nan)
     return found[0] if found else nothing | {"n": 0, "verdict": "", "n_more": pd.NA}
+
+
+def _advice(pooled: Mapping[str, Any], of_model: pd.DataFrame, *, is_reference: bool, is_null: bool) -> str:
+    """A model's verdict is that of all right-or-wrong questions together; losses of single scenarios are named."""
+    if is_null:
+        return noise_floor(pooled["flip_rate"])
+    if is_reference:
+        return advice(Verdict.REFERENCE, 0.0, None, [])
+    shown = of_model[of_model["verdict"].isin(LOSSES) & (of_model["scenario"] != ALL)]
+    surest_first = shown.sort_values("p_holm", kind="stable")["scenario"].unique()
+    n_more = None if pd.isna(pooled["n_more"]) else int(pooled["n_more"])
+    return advice(pooled["verdict"], pooled["delta"], n_more, list(map(str, surest_first)))
 
 
 def _value(moved: pd.DataFrame, metric: str, column: str) -> float:
