@@ -32,6 +32,7 @@ def write_random_llama(
     broken_token: int | None = None,
     chat_template: str | None = None,
     metadata: Mapping[str, int | str | list[Any]] | None = None,
+    seed: int = 0,
 ) -> Path:
     """Write a Llama of two layers with random weights, the bundled model's vocabulary, and no BOS before its prompts.
 
@@ -44,8 +45,9 @@ def write_random_llama(
         broken_token: a token whose embedding is not a number, so that no prompt with it has logits.
         chat_template: Jinja source.
         metadata: other fields, new or in place of the vocabulary's.
+        seed: of the weights.
     """
-    rng = np.random.default_rng(0)
+    rng = np.random.default_rng(seed)
     tokenizer = {name: field for name, field in gguf.GGUFReader(BUNDLED).fields.items() if name.startswith("tokenizer")}
     n_vocab = len(tokenizer["tokenizer.ggml.tokens"].data)
     writer = gguf.GGUFWriter(path, "llama")

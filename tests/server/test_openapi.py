@@ -45,7 +45,8 @@ ROUTES = {
         "/version",
     },
     "POST": {
-        *("/v1/completions", "/completion", "/v1/chat/completions", "/v1/embeddings", "/apply-template"),
+        *("/v1/completions", "/completion", "/v1/chat/completions", "/v1/embeddings", "/v1/divergence"),
+        "/apply-template",
         *("/tokenize", "/detokenize", "/decode"),
     },
 }
@@ -57,7 +58,8 @@ def small_server(
 ) -> ServerUnderTest:
     """A server that can do everything, and does it fast."""
     path = make_llama(tmp_path_factory.mktemp("models") / "small.gguf", chat_template=TEMPLATE)
-    return serve(path, "--ctx-size=64", "--slots=4", "--pooling=mean", "--allow-grammars")
+    stores = f"--divergence-dir={tmp_path_factory.mktemp('stores')}"
+    return serve(path, "--ctx-size=64", "--slots=4", "--pooling=mean", "--allow-grammars", stores)
 
 
 @pytest.fixture(scope="module")

@@ -11,8 +11,13 @@ from server.protocol.errors import (
     EngineFailure,
     InvalidRequest,
     ModelNotFound,
+    NotOffered,
     NotSupported,
     Overloaded,
+    StorageFull,
+    StoreDamaged,
+    StoreInUse,
+    StoreNotFound,
     Unauthorized,
     Unavailable,
     UnknownHost,
@@ -32,6 +37,11 @@ from server.protocol.errors import (
         (UnknownHost("m"), 421, "invalid_request_error", "unknown_host"),
         (Overloaded("m"), 429, "rate_limit_error", "queue_full"),
         (EngineFailure("m"), 500, "server_error", None),
+        (StoreNotFound("m"), 404, "invalid_request_error", "store_not_found"),
+        (StoreInUse("m"), 409, "invalid_request_error", "store_in_use"),
+        (StoreDamaged("m"), 500, "server_error", "store_damaged"),
+        (NotOffered("m"), 501, "invalid_request_error", "not_offered"),
+        (StorageFull("m"), 507, "server_error", "storage_full"),
         (Unavailable("m"), 503, "unavailable_error", "unavailable"),
         (DeadlineExceeded("m"), 504, "timeout_error", "deadline_exceeded"),
     ],
@@ -64,7 +74,9 @@ def test_an_error_status_is_set_for_one_answer_only() -> None:
     assert InvalidRequest("m").status == 400
 
 
-@pytest.mark.parametrize("error", [Overloaded("m"), Unavailable("m")], ids=lambda error: type(error).__name__)
+@pytest.mark.parametrize(
+    "error", [Overloaded("m"), Unavailable("m"), StoreInUse("m")], ids=lambda error: type(error).__name__
+)
 def test_who_may_come_again_is_told_when(error: ApiError) -> None:
     assert error.retry_after is not None
     assert 0 < error.retry_after <= 120  # as long as OpenAI's client would wait
