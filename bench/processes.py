@@ -49,14 +49,14 @@ def running(command: Sequence[str], log: Path) -> Iterator[subprocess.Popen[byte
 
 
 @contextlib.contextmanager
-def our_server(inputs: Inputs, model: Path) -> Iterator[Serving]:
-    """Serve a model until the end of the block.
+def our_server(inputs: Inputs, model: Path, *more: str) -> Iterator[Serving]:
+    """Serve a model until the end of the block, with ``more`` options than those that all comparisons share.
 
     Raises:
         BenchError: it did not start.
     """
     log = inputs.scratch / f"our-server-{model.stem}.log"
-    options = [*inputs.setup.for_our_server(), "--port=0", "--exit-with-stdin"]
+    options = [*inputs.setup.for_our_server(), "--port=0", "--exit-with-stdin", *more]
     with running([sys.executable, "-m", "server", str(model.resolve()), *options], log) as process:
         assert process.stdout is not None
         banner = process.stdout.readline().decode().split()
