@@ -47,9 +47,7 @@ def plan(
     ] = None,
     scenarios: Annotated[
         str,
-        typer.Option(
-            help="Which scenarios of that run, by commas.", envvar="HARNESS_SCENARIOS", show_default="all"
-        ),
+        typer.Option(help="Which scenarios of that run, by commas.", envvar="HARNESS_SCENARIOS", show_default="all"),
     ] = "",
     instances: Annotated[
         int,

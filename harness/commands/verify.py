@@ -25,7 +25,7 @@ def verify(run: RunFolder, as_json: AsJson = False) -> None:
         record = {
             "differences": [difference._asdict() for difference in found.differences],
             "recomputed": found.n_figures,
-            "left_out": found.left_out,
+            "notes": found.notes,
         }
         sys.stdout.write(json.dumps(record, indent=2) + "\n")
     else:
@@ -34,7 +34,7 @@ def verify(run: RunFolder, as_json: AsJson = False) -> None:
             console.print(str(difference), soft_wrap=True)
         if len(found.differences) > MOST_SHOWN:
             console.print(f"... and {len(found.differences) - MOST_SHOWN:,} more; --json has all.")
-        for sentence in found.left_out:
+        for sentence in found.notes:
             console.print(sentence, soft_wrap=True)
         n = len(found.differences)
         outcome = f"{n:,} differ" if n else "all are as written"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib.metadata
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -19,6 +20,7 @@ from harness.metrics.table import METRICS, SET_METRICS
 from harness.models.gguf_facts import file_sha256
 from harness.reports.files import write_run
 from harness.results import Run
+from harness.run_spec import PACKAGES
 
 ANSWER_KEYS = [column.name for column in WHAT if column.name != "group"]
 DEGRADATION_KEYS = ["model", "scenario", "adapter", "perturbation", "metric"]
@@ -33,8 +35,8 @@ class Verified(NamedTuple):
     differences: list[Difference]
     n_figures: int
     """Figures and lines of reports that were made again and compared."""
-    left_out: list[str]
-    """Sentences on what could not be recomputed."""
+    notes: list[str]
+    """Sentences on what could not be recomputed, and on why figures may differ without anybody's doing."""
 
 
 def verify(folder: Path) -> Verified:
@@ -60,7 +62,8 @@ def verify(folder: Path) -> Verified:
         found += _figures(folder, run, judged)
     elif not left_out:
         left_out = ["The tables and reports were not recomputed, because some answers cannot be judged."]
-    return Verified(found.differences, found.n_figures, left_out)
+    notes = [*left_out, *(_versions(run.record) if found.differences else [])]
+    return Verified(found.differences, found.n_figures, notes)
 
 
 def _hashes(folder: Path, record: dict[str, Any]) -> Compared:
@@ -75,6 +78,16 @@ def _hashes(folder: Path, record: dict[str, Any]) -> Compared:
         ],
         len(names),
     )
+
+
+def _versions(record: dict[str, Any]) -> list[str]:
+    """Other packages than those of the run, which may draw and round otherwise."""
+    others = [
+        f"{name} {version} instead of {importlib.metadata.version(name)}"
+        for name, version in record["versions"].items()
+        if name in PACKAGES and version != importlib.metadata.version(name)
+    ]
+    return [f"The run was made with other versions: {', '.join(others)}."] if others else []
 
 
 def _metrics(record: dict[str, Any], scenario: str, adapter: str) -> Sequence[Metric]:

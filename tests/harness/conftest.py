@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import os
+import shutil
+import subprocess
+import sys
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -85,3 +89,24 @@ def refused_gguf(tmp_path_factory: pytest.TempPathFactory) -> Path:
     writer.write_tensors_to_file()
     writer.close()
     return path
+
+
+@pytest.fixture(scope="session")
+def real_run(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Folder of a run of the bundled model in eight and in two bits, asked by real servers; tests only read it."""
+    folder = tmp_path_factory.mktemp("real")
+    words = ["run", "--models", "q8_0,q2_k", "--scenarios", "world_facts,world_choice,world_text", "--no-efficiency"]
+    words += ["--max-instances", "40", "--divergence-windows", "10"]
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("HARNESS_")}
+    command = [sys.executable, "-m", "harness", *words, "--out", "run", "--cache-dir", "cache"]
+    done = subprocess.run(
+        command, cwd=folder, env=kept, capture_output=True, text=True, encoding="utf-8", timeout=280, check=False
+    )
+    assert done.returncode == 0, done.stderr
+    return folder / "run"
+
+
+@pytest.fixture
+def copied_run(real_run: Path, tmp_path: Path) -> Path:
+    """A copy of the same that a test may change."""
+    return Path(shutil.copytree(real_run, tmp_path / "copied"))

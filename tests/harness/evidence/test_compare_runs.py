@@ -1,0 +1,133 @@
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pytest
+
+import harness
+from harness.errors import UserError
+from harness.evidence.changes import changes
+from harness.evidence.compare import compare_runs
+from harness.results import Run
+
+
+@pytest.fixture(scope="module")
+def run(real_run: Path) -> Run:
+    return harness.load_run(real_run)
+
+
+def with_answers(run: Run, model: str, scenario: str, value: float) -> Run:
+    """The same, but that all these answers have one value."""
+    measured = run.measured
+    scores = measured.scores.copy()
+    mask = (scores["model"] == model) & (scores["scenario"] == scenario) & (scores["metric"] == "exact_match")
+    scores.loc[mask, "value"] = value
+    scores.loc[mask, "correct"] = value == 1
+    return replace(run, measured=measured._replace(scores=scores))
+
+
+def keeping(run: Run, mask: pd.Series) -> Run:
+    """Only these rows of ``instances``, and their scores."""
+    keys = ["model", "scenario", "adapter", "perturbation", "trial", "instance_id"]
+    kept = run.measured.instances[mask]
+    scores = run.measured.scores.merge(kept[keys], on=keys)
+    return replace(run, measured=run.measured._replace(instances=kept, scores=scores))
+
+
+def recorded(run: Run, **values: Any) -> Run:
+    return replace(run, record=run.record | values)
+
+
+def mains(run: Run, other: Run) -> pd.DataFrame:
+    found = compare_runs(run, other, margin=0.01).table
+    return found[found["metric"].isin(["exact_match", "accuracy"]) & (found["perturbation"] == "")]
+
+
+def test_a_run_is_like_itself(run: Run) -> None:
+    found = compare_runs(run, run, margin=0.01)
+    assert found.notes == []
+    assert set(found.table["model"]) == {"f16", "q8_0", "q2_k"}
+    assert (found.table["delta"] == 0).all()
+    rows = mains(run, run)
+    assert (rows["flips_to_wrong"] + rows["flips_to_right"] + rows["answer_changes"] == 0).all()
+
+
+def test_what_got_worse_is_found_in_its_direction(run: Run) -> None:
+    worse = with_answers(run, "q8_0", "world_facts", 0.0)
+    for before, after, sign in ((run, worse, -1), (worse, run, 1)):
+        rows = mains(before, after).set_index(["model", "scenario", "adapter"])
+        row = rows.loc[("q8_0", "world_facts", "generation")]
+        assert row["delta"] * sign > 0.9
+        assert row["verdict"] == ("degraded beyond margin" if sign < 0 else "non-inferior")
+        assert rows.loc[("f16", "world_facts", "generation")]["delta"] == 0
+
+
+def test_questions_of_one_run_are_counted(run: Run) -> None:
+    instances = run.measured.instances
+    few = keeping(
+        run, (instances["scenario"] != "world_facts") | instances["instance_id"].isin(instances["instance_id"][:5])
+    )
+    n = instances[instances["scenario"] == "world_facts"]["instance_id"].nunique()
+    assert compare_runs(run, few, margin=0.01).notes == [
+        f"world_facts: {n - 5} questions are only in the first run and are left out."
+    ]
+    notes = compare_runs(few, run, margin=0.01).notes
+    assert notes == [f"world_facts: {n - 5} questions are only in the second run and are left out."]
+    facts = mains(run, few)
+    assert (facts.loc[facts["scenario"] == "world_facts", "n"] == 5).all()
+
+
+def test_another_question_under_the_same_id_is_left_out(run: Run) -> None:
+    instances = run.measured.instances.copy()
+    for number in instances.index[(instances["scenario"] == "world_facts") & (instances["model"] == "f16")][:2]:
+        instances.at[number, "golds"] = ["somebody else"]
+    other = replace(run, measured=run.measured._replace(instances=instances))
+    found = compare_runs(run, other, margin=0.01)
+    assert found.notes == ["world_facts: 2 questions have another right answer under the same id and are left out."]
+
+
+def test_other_words_are_told(run: Run) -> None:
+    instances = run.measured.instances
+    is_facts = instances["scenario"] == "world_facts"
+    changed = instances.assign(prompt=instances["prompt"].mask(is_facts, "Tell me."))
+    other = replace(run, measured=run.measured._replace(instances=changed))
+    (note,) = compare_runs(run, other, margin=0.01).notes
+    assert note.endswith("questions are put in other words, or after other examples.")
+
+
+def test_runs_with_nothing_in_common(run: Run) -> None:
+    none = keeping(run, run.measured.instances["scenario"] == "")
+    with pytest.raises(UserError, match="have no question in common"):
+        compare_runs(run, none, margin=0.01)
+    renamed = recorded(run, models=[model | {"label": f"x{model['label']}"} for model in run.models])
+    with pytest.raises(UserError, match="have no model in common"):
+        compare_runs(run, renamed, margin=0.01)
+
+
+def test_whatever_else_differs_is_told(run: Run) -> None:
+    first, second, third = run.models
+    other = recorded(
+        run,
+        seed=7,
+        models=[first | {"sha256": "0" * 64}, second | {"serve": {"batch_size": 1}}, third | {"label": "q3"}],
+        versions=run.record["versions"] | {"scipy": "0"},
+        tasks=[
+            task | {"data": ["other"]} if task["scenario"] == "world_text" else task for task in run.record["tasks"]
+        ],
+    )
+    assert changes(run, other) == [
+        f"f16 is another file (SHA-256 {first['sha256'][:12]} and 000000000000).",
+        "q8_0 is the same file and was served with other settings.",
+        "q2_k is only in the first run.",
+        "q3 is only in the second run.",
+        "The seeds differ (0 and 7), so other instances and examples were drawn.",
+        f"Another version of scipy ({run.record['versions']['scipy']} and 0).",
+        "world_text was made from other data.",
+    ]
+
+
+def test_other_references_are_told(run: Run) -> None:
+    assert changes(run, recorded(run, reference="q8_0")) == ["The runs have other references (f16 and q8_0)."]
