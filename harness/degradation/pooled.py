@@ -29,6 +29,8 @@ def pooled(scores: pd.DataFrame, mains: Mains) -> pd.DataFrame:
     asked = pd.MultiIndex.from_frame(scores[["scenario", "adapter", "metric"]])
     chosen = asked.isin(_chosen(mains)) & (scores["perturbation"] == "")
     rows = scores[chosen]
+    if not len(rows):
+        return rows
     groups = np.where(rows["group"] == "", "", rows["scenario"] + "/" + rows["group"])
     names = rows["scenario"] + "/" + rows["instance_id"]
     return rows.assign(scenario=ALL, adapter="", metric=ACCURACY, instance_id=names, group=groups)
