@@ -15,8 +15,10 @@ product to 8 bits makes steps of a last bit. But mostly there is nothing to be s
 its first and its last token are decoded alone as well. If both rows have the same bits, so has what is between them:
 llama.cpp chooses its ways of adding by how many tokens there are and how many cells are in use, and both only go up.
 That such proofs are to be believed of this model is itself seen first: the tokens of the first trials that pass are all
-decoded one by one. Where rows have other bits, tokens that lead by :data:`EPSILON` are certain with weights that are
-not quantized; all else starts over from the prompt.
+decoded one by one. From then on the last row, that with the most cells in use, is proof enough.
+
+Where rows have other bits, tokens that lead by :data:`EPSILON` are certain with weights that are not quantized; all
+else starts over from the prompt.
 """
 
 from __future__ import annotations
@@ -53,10 +55,10 @@ class Trial:
     """Predicted tokens that are decoded together."""
 
     begin: int
-    """Position of the first, which has been decoded alone."""
+    """Position of the first."""
     tokens: NDArray[np.int32]
-    alone: NDArray[np.float32]
-    """The row of the first, ``[n_vocab]``, as decoding it alone gave it."""
+    alone: NDArray[np.float32] | None
+    """The row of the first, ``[n_vocab]``, as decoding it alone gave it; None where it was not."""
     rows: NDArray[np.float32] | None = None
     """Of all its tokens, ``[end - begin, n_vocab]``, once they are decoded; then the last is decoded alone."""
 
@@ -72,7 +74,8 @@ class Trial:
             last: the last token's row.
         """
         assert self.rows is not None
-        return max(_difference(self.rows[0], self.alone), _difference(self.rows[-1], last))
+        first = 0.0 if self.alone is None else _difference(self.rows[0], self.alone)
+        return max(first, _difference(self.rows[-1], last))
 
 
 def _difference(row: NDArray[np.float32], other: NDArray[np.float32]) -> float:

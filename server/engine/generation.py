@@ -50,8 +50,7 @@ class Generator:
         if sequence.audit is not None:
             self._compare(sequence, sequence.audit, row)
         _choose(sequence, row)
-        if sequence.draft and sequence.finish_reason is None and sequence.failure is None:
-            _propose(sequence, row)
+        self._propose(sequence, row)
         return True
 
     def verify(self, sequence: Sequence, end: int, rows: NDArray[np.float32]) -> Verified | None:
@@ -84,16 +83,46 @@ class Generator:
             sequence.audit = trial
             return None
         first = sequence.length
-        for row, said in zip(trial.rows[1:], [*trial.tokens[2:].tolist(), None], strict=True):
+        skip = first - 1 - trial.begin
+        for row, said in zip(trial.rows[skip:], [*trial.tokens[skip + 1 :].tolist(), None], strict=True):
             if self._is_doubtful(sequence, row):
                 self._give_up(sequence)
                 return None
             _choose(sequence, row)
             if sequence.finish_reason or sequence.failure or sequence.tokens[sequence.length - 1] != said:
                 break
+        found = sequence.length - first
         sequence.computed = sequence.length - 1
         self._caution.succeeded()
-        return Verified(trial.rows[1 : 1 + sequence.length - first], first)
+        self._propose(sequence, trial.rows[-1])
+        return Verified(trial.rows[skip : skip + found], first)
+
+    def _propose(self, sequence: Sequence, row: NDArray[np.float32]) -> None:
+        """After a token that a row has chosen, try the rest of the draft, if it has been right so far.
+
+        As long as it takes both ends to prove a trial, it begins with the token that the row belongs to, which was
+        decoded alone; then with the chosen one.
+        """
+        if not sequence.draft or sequence.finish_reason is not None or sequence.failure is not None:
+            return
+        n, length = len(sequence.job.prompt), sequence.length
+        generated = length - n
+        if tuple(sequence.tokens[n:length].tolist()) != sequence.draft[:generated]:
+            sequence.draft = ()
+            return
+        rest = sequence.draft[generated:]
+        # Nothing comes after the last token of all, so it need not be decoded.
+        is_last = bool(rest) and (
+            len(sequence.draft) == sequence.job.max_tokens or sequence.model.ends_generation(rest[-1])
+        )
+        rest = rest[: min(len(rest) - is_last, LONGEST - 2)]
+        begin = length - (1 if self._caution.believes else 2)
+        if begin < n or len(rest) < SHORTEST:
+            return
+        sequence.tokens[length : length + len(rest)] = rest
+        alone = None if self._caution.believes else row.copy()
+        sequence.trial = Trial(begin, sequence.tokens[begin : length + len(rest)].copy(), alone)
+        sequence.computed = begin
 
     def _is_doubtful(self, sequence: Sequence, row: NDArray[np.float32]) -> bool:
         """Whether decoding one by one could choose another token."""
@@ -139,27 +168,3 @@ def _choose(sequence: Sequence, row: NDArray[np.float32]) -> None:
         sequence.generate(sequence.sampler.sample(row))
     except NothingAllowed as error:
         sequence.failure = str(error)
-
-
-def _propose(sequence: Sequence, row: NDArray[np.float32]) -> None:
-    """After a token that was decoded alone, try the rest of the draft, if it has been right so far.
-
-    The trial begins with the token that the row belongs to, so that it can be seen whether it gives the same there.
-    """
-    n, length = len(sequence.job.prompt), sequence.length
-    generated = length - n
-    if tuple(sequence.tokens[n:length].tolist()) != sequence.draft[:generated]:
-        sequence.draft = ()
-        return
-    rest = sequence.draft[generated:]
-    # Nothing comes after the last token of all, so it need not be decoded.
-    is_last = bool(rest) and (
-        len(sequence.draft) == sequence.job.max_tokens or sequence.model.ends_generation(rest[-1])
-    )
-    rest = rest[: min(len(rest) - is_last, LONGEST - 2)]
-    if generated < 2 or len(rest) < SHORTEST:
-        return
-    begin = length - 2
-    sequence.tokens[length : length + len(rest)] = rest
-    sequence.trial = Trial(begin, sequence.tokens[begin : length + len(rest)].copy(), row.copy())
-    sequence.computed = begin

@@ -75,9 +75,9 @@ def test_a_right_draft_takes_few_batches(q8: Model, batches: list[Batch]) -> Non
         batches.clear()
         found = run_in_turn(scheduler, *right)
     assert [bits(result) for result in found] == [bits(result) for result in plain]
-    # The prompt, its first token, all others together, and the last of those again.
-    assert [len(batch.tokens) for batch in batches[1:4]] == [1, LENGTH - 1, 1]
-    assert len(batches) == 4 * len(found)
+    # The prompt, all tokens but the last together, and the last of these again.
+    assert [len(batch.tokens) for batch in batches[1:3]] == [LENGTH - 1, 1]
+    assert len(batches) == 3 * len(found)
     assert all(result.accepted == LENGTH for result in found)
 
 
@@ -91,7 +91,7 @@ def test_after_a_wrong_token_it_goes_on_one_by_one(q8: Model, batches: list[Batc
     assert [bits(result) for result in found] == [bits(result) for result in plain]
     assert {result.accepted for result in found} == {10}
     singles = LENGTH - 11  # the trial chose the right token at the place of the wrong one
-    assert len(batches) == (4 + singles) * len(found)
+    assert len(batches) == (3 + singles) * len(found)
 
 
 @pytest.mark.parametrize("limit", [EPSILON, 4.0, 1e6, math.inf])
