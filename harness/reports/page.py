@@ -14,6 +14,7 @@ from typing import Any
 import plotly.offline
 from jinja2 import Environment, StrictUndefined
 
+from harness.degradation.divergence import by_confidence
 from harness.efficiency.samples import Quantity
 from harness.reports import numbers
 from harness.reports.flips import embed, flips_of
@@ -60,6 +61,7 @@ def html_page(run: Run) -> str:
             if model["label"] != run.reference
         },
         slices=_slices(run),
+        confidence=_confidence(run),
         flips=embed(flips_of(run)),
         versions=versions(run),
         size=numbers.size,
@@ -117,6 +119,19 @@ def _slices(run: Run) -> list[tuple[str, ...]]:
         (
             *(row["model"], row["scenario"], row["kind"] or "all", str(row["n"])),
             *(f"{numbers.signed(row['delta'], True)} pp", numbers.p_value(row["p_bh"])),
+        )
+        for row in rows
+    ]
+
+
+def _confidence(run: Run) -> list[tuple[str, ...]]:
+    """Divergence by how sure the reference was of its likeliest token."""
+    tokens = run.measured.tokens
+    rows = records(by_confidence(tokens)) if len(tokens) else []
+    return [
+        (
+            *(row["model"], f"{100 * row['top_low']:.0f}% to {100 * row['top_high']:.0f}%", numbers.count(row["n"])),
+            *(numbers.divergence(row["kld_mean"]), numbers.divergence(row["kld_p99"]), numbers.share(row["same_top"])),
         )
         for row in rows
     ]

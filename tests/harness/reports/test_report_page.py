@@ -72,6 +72,11 @@ def test_every_plot_has_words_and_a_table(page: str) -> None:
     assert page.count("The figures as a table") == 7
 
 
+def test_divergence_by_confidence_is_there(page: str) -> None:
+    assert "Divergence by how sure f16 was" in page
+    assert "<td>99% to 100%</td>" in page
+
+
 def test_the_recommendation_stands_first(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> None:
     page = html_page(as_run(degradation, ["A note."])).replace(PLOTLY, "")
     places = [page.index(text) for text in ("Take q8_0.", "Verdicts</h2>", "All models</h2>", "A note.", "harness run")]
