@@ -6,6 +6,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.degradation.calibration_rows import calibration_rows
 from harness.degradation.chance import tasks_at_chance
 from harness.degradation.divergence import divergence_rows
 from harness.degradation.notes import notes_on
@@ -44,7 +45,8 @@ def analyse(record: dict[str, Any], measured: Measured) -> Findings:
         seed=seed,
     )
     together = set_table(instances, judges, reference, seed=seed)
-    degradation = in_order(single, together, pd.DataFrame(divergence_rows(measured.tokens, seed=seed)))
+    others = [*calibration_rows(instances, reference, seed=seed), *divergence_rows(measured.tokens, seed=seed)]
+    degradation = in_order(single, together, pd.DataFrame(others))
     return Findings(
         degradation=degradation,
         slices=slice_table(instances, reference),

@@ -56,7 +56,7 @@ def calibration_shift(
         return CalibrationShift(UNKNOWN, UNKNOWN, UNKNOWN)
     brier, log_loss = (
         compare_continuous(loss(reference), loss(candidate), seed=seed, confidence=confidence)
-        for loss in (_squared, _log_loss)
+        for loss in (squared_errors, log_losses)
     )
     return CalibrationShift(brier, log_loss, _ece_shift(reference, candidate, seed, confidence))
 
@@ -66,11 +66,13 @@ def ece(forecasts: Forecasts) -> float:
     return equal_mass_error(*forecasts, n_bins=ECE_BINS)
 
 
-def _squared(forecasts: Forecasts) -> Floats:
+def squared_errors(forecasts: Forecasts) -> Floats:
+    """Squared distance of confidence and value, ``[instances]`` (Brier 1950)."""
     return (forecasts.confidence - forecasts.value) ** 2
 
 
-def _log_loss(forecasts: Forecasts) -> Floats:
+def log_losses(forecasts: Forecasts) -> Floats:
+    """-ln of the probability that was given to what turned out true, ``[instances]``, nats."""
     sure, value = np.clip(forecasts.confidence, SURE, 1 - SURE), forecasts.value
     return np.asarray(-(value * np.log(sure) + (1 - value) * np.log(1 - sure)))
 
