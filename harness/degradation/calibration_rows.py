@@ -1,4 +1,4 @@
-"""Calibration as rows of ``degradation``, for tasks whose choices are scored apart, so that answers have a confidence."""
+"""Calibration as rows of ``degradation``: for choices that are scored apart, so that answers have a confidence."""
 
 from __future__ import annotations
 
