@@ -15,6 +15,7 @@ from harness.divergence.plan import Reading, make_plan
 from harness.divergence.text import Text
 from harness.efficiency.rounds import Subject, Timings, measure
 from harness.execution.concurrency import Concurrency
+from harness.execution.predictions import Predictions
 from harness.execution.runner import Asked, run_task
 from harness.execution.tasks import Task
 from harness.models.candidates import Candidate
@@ -51,6 +52,7 @@ class Models:
         self._spec = spec
         self._folder = folder
         self._display = display
+        self._predictions = Predictions()
 
     def try_all(self, text: Text | None) -> Tried:
         """Start every model once before the first question: hours of answers are not lost to the last one's bad file.
@@ -113,9 +115,11 @@ class Models:
         with self._serving(candidate, room=tried.room, store=store) as endpoint:
             limit = Concurrency(self._concurrency(candidate))
             endpoint.on_overload = limit.overloaded
+            # What the null run shows is noise, of which nothing is to be predicted away.
+            predictions = None if self._is_null(candidate) else self._predictions
             for task in tasks:
                 display.say(f"{label}: {task.label}")
-                asked = run_task(endpoint, label, task, concurrency=limit, tick=display.tick)
+                asked = run_task(endpoint, label, task, concurrency=limit, tick=display.tick, predictions=predictions)
                 display.finished(f"{label}: {task.label}, {asked.summary(task)}")
                 found.append(asked)
             memory = endpoint.memory()  # before distributions are kept in it, which nobody who serves the model needs

@@ -90,6 +90,8 @@ class Request:
     """What the choices are called, where the answer is one of these."""
     shown: str | None = None
     """The prompt for people, where the prompts are token ids."""
+    prediction: tuple[int, ...] = ()
+    """Token ids that the model may generate: it changes no answer, but one that it gets right comes sooner."""
 
     @property
     def text(self) -> str:
@@ -111,6 +113,9 @@ class Completion:
     finish_reason: str
     top_logprobs: tuple[float | None, ...] = ()
     """Log-probability of the likeliest token at each position; empty where the endpoint sent none."""
+    generated: tuple[int, ...] = ()
+    """Ids of all tokens that were generated, those of a stop sequence and of the end included; empty where the endpoint
+    does not tell them."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import json
 import math
 from collections.abc import Sequence
@@ -57,6 +58,8 @@ COLUMNS = (
     Column("n_tied", pa.int64(), "choices that tied for the best: 1 for a clear choice, 0 where none was made"),
     Column("is_greedy", pa.bool_(), "whether greedy decoding would have said just this; null where that is not known"),
     Column("finish_reason", pa.string(), "why the (first) completion ended"),
+    Column("n_predicted", pa.int64(), "tokens of the reference's answer that were given as a prediction; null: none"),
+    Column("n_accepted", pa.int64(), "how many of them the model wrote before the first other one; null likewise"),
     Column("seconds", pa.float64(), "from sending the request to having its answer, others being under way"),
     Column("details", pa.string(), "what else the scenario's metrics know of the instance, as JSON"),
 )
@@ -115,6 +118,7 @@ def record(
         *_choices(instance),
         *(list(answer.choice_logprobs), list(answer.choice_lengths), list(answer.chosen), len(answer.chosen)),
         *(answer.is_greedy, completions[0].finish_reason),
+        *_predicted(request, completions[0]),
         seconds,
         json.dumps(dict(instance.details), ensure_ascii=False, default=str) if instance.details else "",
     )
@@ -128,6 +132,15 @@ def judgements(metrics: Sequence[Metric], instance: Instance, answer: Answer) ->
     """What the metrics make of one answer, in their order."""
     values = [(metric, _known(metric.judge(instance, answer))) for metric in metrics]
     return [Judgement(metric.name, value, metric.weight(answer), _correct(metric, value)) for metric, value in values]
+
+
+def _predicted(request: Request, completion: Completion) -> tuple[int | None, int | None]:
+    """How much was predicted, and how much of that came true; the next token is the first that differs."""
+    predicted, generated = request.prediction, completion.generated
+    if not predicted or not generated:
+        return None, None
+    same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(predicted, generated, strict=False))
+    return len(predicted), sum(1 for _ in same)
 
 
 def _choices(instance: Instance) -> tuple[list[str], list[int]]:

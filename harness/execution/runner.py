@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from harness.errors import DoesNotFit, RunError
 from harness.execution.concurrency import Concurrency
+from harness.execution.predictions import Predictions
 from harness.execution.records import Record, record
 from harness.execution.tasks import Task
 from harness.serving.endpoint import Endpoint
@@ -36,7 +37,13 @@ class Asked(NamedTuple):
 
 
 def run_task(
-    endpoint: Endpoint, model: str, task: Task, *, concurrency: Concurrency, tick: Callable[[], None]
+    endpoint: Endpoint,
+    model: str,
+    task: Task,
+    *,
+    concurrency: Concurrency,
+    tick: Callable[[], None],
+    predictions: Predictions | None = None,
 ) -> Asked:
     """Ask every instance of a task.
 
@@ -46,6 +53,7 @@ def run_task(
         task: what to ask.
         concurrency: lets requests through.
         tick: called when an instance is done.
+        predictions: what another model wrote, and where this one's answers are kept if it is the first.
 
     Raises:
         RunError: an instance could not be asked; it is named, and the others under way are given up.
@@ -58,12 +66,14 @@ def run_task(
         requests = dict(zip(task.instances, made, strict=True))
         fitting = {instance: request for instance, request in requests.items() if request}
         left_out = [instance for instance, request in requests.items() if not request]
+        generates = any(not request.echo for request in fitting.values())
+        known = predictions if predictions and generates and predictions.fit(endpoint) else None
         for _ in left_out:
             tick()
         # Prompts with the same beginning one after the other, so that the server still has it when the next one comes.
         order = sorted(fitting, key=lambda instance: fitting[instance].text)
         futures: dict[Future[Record], Instance] = {
-            pool.submit(_ask, endpoint, model, task, instance, fitting[instance], concurrency): instance
+            pool.submit(_ask, endpoint, model, task, instance, fitting[instance], concurrency, known): instance
             for instance in order
         }
         answered: dict[Instance, Record] = {}
@@ -93,11 +103,21 @@ def _named(task: Task, instance: Instance, error: RunError) -> RunError:
 
 
 def _ask(
-    endpoint: Endpoint, model: str, task: Task, instance: Instance, request: Request, concurrency: Concurrency
+    endpoint: Endpoint,
+    model: str,
+    task: Task,
+    instance: Instance,
+    request: Request,
+    concurrency: Concurrency,
+    predictions: Predictions | None,
 ) -> Record:
+    if predictions is not None and not request.echo:
+        request = predictions.added(request, task, instance)
     with concurrency.one():
         begin = time.monotonic()
         completions = endpoint.complete(request)
         seconds = time.monotonic() - begin
+    if predictions is not None and not request.echo:
+        predictions.learn(task, instance, completions)
     answer = task.adapter.read(instance, request, completions)
     return record(model, task, instance, request, answer, completions, seconds)

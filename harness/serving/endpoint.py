@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from types import TracebackType
 from typing import Protocol
 
@@ -24,6 +25,7 @@ from harness.types import Completion, Prompt, Request
 RETRIES = 4
 """Of a request that found the endpoint overloaded or out of reach, at growing intervals: some 7 seconds in all."""
 OVERLOADED = (429, 503)
+SELF_TEST_TOKENS = 8
 SELF_TEST_PROMPT = "One two three, one two three."
 
 
@@ -52,6 +54,7 @@ class Endpoint:
         self.on_overload: Callable[[], None] = lambda: None
         """Told when the endpoint says that it cannot keep up; the request itself is sent again."""
         self._scores_from = False
+        self._takes_ids = False
         self.room: int | None = None
         """Tokens to keep to, where that is less than the model's own context: all models are asked alike."""
 
@@ -96,6 +99,23 @@ class Endpoint:
         if length is None:
             raise RunError(f"The endpoint of {self._model} does not say how long its context is (max_model_len).")
         return length
+
+    @functools.cached_property
+    def predicts(self) -> bool:
+        """Whether it tells the ids of what it generates, and takes such ids as a prediction.
+
+        One that knows of no such thing refuses it, or tells no ids; from then on it is not asked for them.
+        """
+        request = Request((Prompt(SELF_TEST_PROMPT),), max_tokens=SELF_TEST_TOKENS)
+        self._takes_ids = True
+        try:
+            (plain,) = self.complete(request)
+            self._takes_ids = bool(plain.generated)
+            if self._takes_ids:
+                self.complete(replace(request, prediction=plain.generated))
+        except RunError:
+            self._takes_ids = False
+        return self._takes_ids
 
     def tokenize(self, text: str) -> list[int]:
         """The tokens of a text, as a prompt gets them but without BOS."""
@@ -167,7 +187,7 @@ class Endpoint:
                 logprobs=request.top_k,
                 echo=request.echo,
                 stop=list(request.stop) or None,
-                extra_body=self._start(request),
+                extra_body={**self._start(request), **self._predicted(request)},
             )
             return CompletionBody.model_validate_json(response.content)
 
@@ -179,6 +199,13 @@ class Endpoint:
         first = min(len(prompt.context) for prompt in request.prompts)
         of_text = isinstance(request.prompts[0].context, str)
         return {"logprob_start_offset" if of_text else "logprob_start_len": first}
+
+    def _predicted(self, request: Request) -> dict[str, object]:
+        """What the model may generate, for a server that understands token ids there: extensions of its API."""
+        if request.echo or not self._takes_ids:
+            return {}
+        prediction = {"type": "content", "content": list(request.prediction)}
+        return {"return_token_ids": True, **({"prediction": prediction} if request.prediction else {})}
 
     def _watch(self, response: _HasStatus) -> None:
         if response.status_code in OVERLOADED:
@@ -219,6 +246,7 @@ class Endpoint:
             text_offset=tuple(logprobs.text_offset or ()),
             finish_reason=choice.finish_reason or "",
             top_logprobs=tuple(max(top.values()) if top else None for top in logprobs.top_logprobs or ()),
+            generated=tuple(choice.generated_token_ids or ()),
         )
         if not len(completion.tokens) == len(completion.token_logprobs) == len(completion.text_offset):
             raise RunError(f"The endpoint of {self._model} returned arrays of different lengths for one completion.")

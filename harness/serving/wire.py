@@ -25,6 +25,7 @@ class Choice(BaseModel):
     text: str
     finish_reason: str | None = None
     logprobs: Logprobs | None = None
+    generated_token_ids: list[int] | None = None
 
 
 class CompletionBody(BaseModel):

@@ -10,7 +10,7 @@ import pyarrow as pa
 import pytest
 
 from harness.execution.gather import frame
-from harness.execution.records import COLUMNS, SCHEMA, SCORE_COLUMNS, SCORE_SCHEMA, Record, record
+from harness.execution.records import COLUMNS, SCHEMA, SCORE_COLUMNS, SCORE_SCHEMA, Record, _predicted, record
 from harness.execution.tasks import Task
 from harness.scenarios.base import Scenario
 from harness.types import Answer, Completion, Instance, Prompt, Reference, Request
@@ -76,6 +76,8 @@ def test_a_row_of_a_choice(make: Make, asked: Callable[..., Instance]) -> None:
         "n_tied": 1,
         "is_greedy": None,
         "finish_reason": "stop",
+        "n_predicted": None,
+        "n_accepted": None,
         "seconds": 0.25,
         "details": "",
     }
@@ -178,3 +180,21 @@ def test_every_column_says_what_it_means(schema: pa.Schema, columns: tuple[Any, 
     for field, column in zip(schema, columns, strict=True):
         assert field.metadata == {b"meaning": column.meaning.encode()}
         assert column.meaning
+
+
+@pytest.mark.parametrize(
+    ("predicted", "generated", "counts"),
+    [
+        ((1, 2, 3), (1, 2, 3), (3, 3)),
+        ((1, 2, 3), (1, 5, 3), (3, 1)),
+        ((1, 2, 3), (1, 2), (3, 2)),
+        ((1, 2), (1, 2, 3), (2, 2)),
+        ((1, 2), (), (None, None)),
+        ((), (1, 2), (None, None)),
+    ],
+)
+def test_a_prediction_counts_up_to_the_first_other_token(
+    predicted: tuple[int, ...], generated: tuple[int, ...], counts: tuple[int | None, int | None]
+) -> None:
+    completion = dataclasses.replace(COMPLETION, generated=generated)
+    assert _predicted(dataclasses.replace(REQUEST, prediction=predicted), completion) == counts
