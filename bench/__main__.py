@@ -14,7 +14,7 @@ from typing import Annotated, NamedTuple
 import typer
 from rich.console import Console
 
-from bench import decode, memory, multiple_choice, scoring, whole_harness
+from bench import decode, divergence, draft, memory, multiple_choice, scoring, whole_harness
 from bench.measure import Comparison
 from bench.setup import BenchError, Inputs, Setup, cores
 from bench.table import as_json, as_markdown, insert, print_table
@@ -35,15 +35,18 @@ ROWS = {
     "decode": Row(decode.measure, ("tools", "model")),
     "scoring": Row(scoring.measure, ("model",)),
     "choice": Row(multiple_choice.measure, ("tools", "model", "hellaswag")),
+    "divergence": Row(divergence.measure, ("tools", "model")),
     "harness": Row(whole_harness.measure, ("tools", "model", "hellaswag")),
     "wide": Row(scoring.measure_wide, ("wide_model",)),
     "memory": Row(memory.measure, ("wide_model",)),
+    "draft": Row(draft.measure, ("draft_model",)),
 }
 OPTIONS = {
     "tools": "--llama-tools",
     "model": "--model",
     "wide_model": "--wide-model",
     "hellaswag": "--hellaswag",
+    "draft_model": "--draft-model",
 }
 
 app = typer.Typer(add_completion=False, pretty_exceptions_enable=False)
@@ -57,6 +60,12 @@ def main(
     model: Annotated[Path | None, typer.Option(help="GGUF file; docs/benchmarks.md says how to make it.")] = None,
     wide_model: Annotated[Path | None, typer.Option(help="GGUF file with a vocabulary of 152,000 tokens.")] = None,
     hellaswag: Annotated[Path | None, typer.Option(help="HellaSwag's validation split as a Parquet file.")] = None,
+    draft_model: Annotated[
+        Path | None, typer.Option(help="F16 GGUF whose answers its quantizations get as predictions.")
+    ] = None,
+    draft_text: Annotated[
+        Path | None, typer.Option(help="What they go on from.", show_default="the bundled model's world")
+    ] = None,
     rows: Annotated[
         str, typer.Option(help=f"What to measure, by commas: {', '.join(ROWS)}.", show_default="all that can be")
     ] = "",
@@ -99,6 +108,8 @@ def main(
                 model=_file(model, "--model"),
                 wide_model=_file(wide_model, "--wide-model"),
                 hellaswag=_file(hellaswag, "--hellaswag"),
+                draft_model=_file(draft_model, "--draft-model"),
+                draft_text=_file(draft_text, "--draft-text"),
                 clients=numbers(clients),
                 prompts=prompts,
                 items=items,

@@ -91,6 +91,10 @@ class Inputs:
     """GGUF of a large vocabulary."""
     hellaswag: Path | None = None
     """Parquet file of HellaSwag's validation split."""
+    draft_model: Path | None = None
+    """F16 GGUF whose answers are predictions for its quantizations."""
+    draft_text: Path | None = None
+    """What those go on from; the bundled model's world if None."""
     clients: tuple[int, ...] = (1, 4, 8, 16)
     """Numbers of parallel clients that decode."""
     prompts: int = 16

@@ -59,7 +59,10 @@ def test_no_server_outlives_a_terminated_run(bundled: Path) -> None:
     ("arguments", "message"),
     [
         ((), "there is nothing to measure; give --model or --wide-model."),
-        (("--rows", "speed"), "there is no row 'speed'; choose from decode, scoring, choice, harness, wide, memory."),
+        (
+            ("--rows", "speed"),
+            "there is no row 'speed'; choose from decode, scoring, choice, divergence, harness, wide, memory, draft.",
+        ),
         (("--rows", "memory"), "row 'memory' needs --wide-model."),
         (("--model", "no.gguf"), "--model: there is no file no.gguf."),
         (("--clients", "1,x"), "--clients takes whole numbers by commas, such as 1,4,16, not '1,x'."),
@@ -75,8 +78,8 @@ def test_mistakes_are_one_sentence(arguments: tuple[str, ...], message: str) -> 
 def test_rows_whose_inputs_are_missing_are_left_out_unless_asked_for() -> None:
     here = Path(__file__)
     assert chosen("", given(model=here)) == ["scoring"]
-    assert chosen("", given(model=here, tools=here)) == ["decode", "scoring"]
-    assert chosen("", given(model=here, wide_model=here, tools=here, hellaswag=here)) == list(ROWS)
+    assert chosen("", given(model=here, tools=here)) == ["decode", "scoring", "divergence"]
+    assert chosen("", given(model=here, wide_model=here, tools=here, hellaswag=here, draft_model=here)) == list(ROWS)
     assert chosen(" wide, memory", given(wide_model=here)) == ["wide", "memory"]
     with pytest.raises(BenchError, match="row 'choice' needs --llama-tools and --hellaswag"):
         chosen("choice", given(model=here))
