@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import math
 from importlib.resources import files
 from typing import Any
 
@@ -26,7 +27,7 @@ from harness.reports.plots.forest import forest
 from harness.reports.plots.speed import speed
 from harness.reports.plots.spread import divergence_spread, perplexity
 from harness.reports.plots.trade_off import accuracy_by_size, divergence_by_size
-from harness.reports.recommendation import recommend
+from harness.reports.recommendation import recommend, speed_ratio
 from harness.reports.rows import HEADINGS, records, rows_of
 from harness.results import Run
 
@@ -90,8 +91,9 @@ def _cards(run: Run) -> list[dict[str, Any]]:
         if row["is_reference"] or row["is_null"]:
             continue
         facts = [("size", f"{line.size}, {numbers.times(base['bytes'] / row['bytes'])}x smaller")]
-        faster = row["decode_tokens_per_second"] / base["decode_tokens_per_second"]
-        facts += [("speed", f"{line.speed} tok/s, {faster:.1f}x")] if faster == faster else []
+        faster = speed_ratio(run, line.model)
+        told = "no clear difference" if math.isnan(faster) else f"{faster:.1f}x"
+        facts += [("speed", f"{line.speed} tok/s, {told}")] if line.speed else []
         facts += [("accuracy", line.delta)] if line.delta else []
         facts += [("flips", line.flips)] if line.flips else []
         facts += [("KLD", line.kld)] if line.kld else []

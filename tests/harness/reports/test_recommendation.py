@@ -1,12 +1,14 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
 import pytest
+from made_run import make_run
 
-from harness.reports.recommendation import recommend
+from harness.reports.recommendation import recommend, speed_ratio
 from harness.results import Run
 
 Judged = Callable[..., Run]
@@ -83,3 +85,9 @@ def test_one_model_leaves_nothing_to_choose(degradation: pd.DataFrame, as_run: C
 
 def test_the_null_run_is_never_taken(made: Run) -> None:
     assert recommend(made).model != "null"
+
+
+def test_a_speed_is_compared_only_where_the_rounds_are_apart(made: Run) -> None:
+    assert speed_ratio(made, "q2_k") == pytest.approx(1.5)
+    assert math.isnan(speed_ratio(made, "q8_0"))  # 0.2% faster, and rounds differ by 8%
+    assert math.isnan(speed_ratio(make_run(n=5, efficiency=False), "q2_k"))
