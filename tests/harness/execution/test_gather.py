@@ -8,7 +8,7 @@ import pytest
 
 from harness.data.table import Table
 from harness.errors import RunError
-from harness.execution.gather import Tables, frame, gather, guess_rates
+from harness.execution.gather import Tables, frame, gather
 from harness.execution.records import SCHEMA, SCORE_SCHEMA, record
 from harness.execution.runner import Asked
 from harness.execution.tasks import Task
@@ -16,7 +16,6 @@ from harness.perturbations.base import Perturbation
 from harness.perturbations.table import PERTURBATIONS
 from harness.scenarios.base import Scenario
 from harness.scenarios.selection import find_scenarios
-from harness.scenarios.world.scenarios import WORLD_SCENARIOS
 from harness.types import Answer, Completion, Instance, Prompt, Reference, Request
 
 CHOICES = (Reference("a", True), Reference("b", False))
@@ -218,9 +217,3 @@ def test_all_that_is_to_be_said_of_a_task_is_one_sentence(scenario_of: Scenarios
         "1 of 3 answers are ties between choices and earn a share of the credit.",
         f"quiz (multiple_choice_separate_original_chat): {too_few}.",
     ]
-
-
-def test_guess_rates_are_the_scenarios_own(tasks_of: Tasks) -> None:
-    rates = guess_rates(tasks_of(*WORLD_SCENARIOS, max_instances=1))
-    assert rates == {scenario.name: scenario.guess_rate for scenario in WORLD_SCENARIOS}
-    assert rates["world_choice"] == 0.25
