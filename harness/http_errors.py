@@ -1,4 +1,4 @@
-"""Errors of the HTTP libraries under huggingface_hub: httpx, and from its version 2 on httpx2."""
+"""Errors of the HTTP libraries under huggingface_hub and openai: httpx, and of newer ones httpx2."""
 
 from __future__ import annotations
 

@@ -16,6 +16,7 @@ import pydantic
 
 from harness.continuation import first_of_continuation
 from harness.errors import RunError, UserError
+from harness.http_errors import HTTP_ERRORS
 from harness.serving.batches import in_batches
 from harness.serving.divergence import Compared, Recorded, ask
 from harness.serving.timing import Memory, Timed, read_memory, stream
@@ -219,6 +220,9 @@ class Endpoint:
         except openai.APIConnectionError as error:
             self._alive()
             raise RunError(f"The endpoint of {self._model} could not be reached: {error}") from error
+        except HTTP_ERRORS as error:  # the openai client hands on those of a stream that is being read
+            self._alive()
+            raise RunError(f"The endpoint of {self._model} broke off: {error}") from error
         except openai.BadRequestError as error:
             raise RunError(f"The endpoint of {self._model} refused: {error.message}") from error
         except pydantic.ValidationError as error:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
+import json
 import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Thread
 
 import psutil
 import pytest
@@ -35,6 +39,51 @@ def endpoint(served: ServerProcess) -> Iterator[Endpoint]:
     """A client of the real server."""
     with Endpoint(served.base_url, "world", alive=served.check_alive) as found:
         yield found
+
+
+@pytest.fixture
+def breaking() -> Iterator[Callable[[int], str]]:
+    """Start a server that streams so many completions of one token and breaks off in the next; returns its URL."""
+    with ExitStack() as stack:
+        yield lambda after: stack.enter_context(_breaking(after))
+
+
+@contextmanager
+def _breaking(after: int) -> Iterator[str]:
+    asked = iter(range(1_000_000))
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            if self.path.endswith("/tokenize"):
+                self._send({"tokens": [1, 2, 3]})
+                return
+            event = b'data: {"choices": [{"text": "a", "token_ids": [7]}]}\n\n'
+            self.send_response(200)
+            self.send_header("Content-Type", "text/event-stream")
+            # What it promises and does not send is a stream broken off.
+            self.send_header("Content-Length", str(len(event) + (next(asked) >= after)))
+            self.end_headers()
+            self.wfile.write(event)
+
+        def do_GET(self) -> None:
+            self._send({"id": "m", "object": "model", "created": 0, "owned_by": "us", "max_model_len": 64})
+
+        def _send(self, body: object) -> None:
+            text = json.dumps(body).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(text)))
+            self.end_headers()
+            self.wfile.write(text)
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}/v1"
+        server.shutdown()
 
 
 @pytest.fixture(scope="session")

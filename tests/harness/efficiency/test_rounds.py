@@ -97,6 +97,18 @@ def test_a_failure_is_told_and_what_was_seen_is_kept(models: Models) -> None:
     assert models.events == ["+a", "-a"]
 
 
+def test_a_server_that_breaks_off_costs_no_more_than_the_rest_of_the_timing(breaking: Callable[[int], str]) -> None:
+    warm_up, said = 2 * 3, []
+    url = breaking(warm_up + 2)
+    subject = Subject("m", 1, lambda: Endpoint(url, "m"), Memory(7, math.nan, math.nan))
+    samples, notes = measure([subject], seed=0, say=said.append, rounds=3)
+    (note,) = notes
+    assert note.startswith("speeds: timing ended early. The endpoint of m broke off: ")
+    assert said == ["timing m"]
+    assert samples["round"].tolist() == [0, 1, 1]  # the memory that was known before, and what was timed
+    assert samples["quantity"].tolist() == [Quantity.PEAK_RSS, Quantity.PREFILL, Quantity.PREFILL]
+
+
 @pytest.mark.parametrize(
     ("memories", "fits"),
     [

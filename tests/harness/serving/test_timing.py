@@ -3,7 +3,7 @@ from __future__ import annotations
 import json
 import math
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import httpx
@@ -95,6 +95,21 @@ def test_events_that_are_no_pieces_are_told(event: str, monkeypatch: pytest.Monk
         monkeypatch.setattr(endpoint, "_client", client)
         with pytest.raises(RunError, match=r"^The endpoint of m answered "):
             endpoint.time(PROMPT, 9)
+
+
+def test_a_stream_that_breaks_off_is_told(breaking: Callable[[int], str]) -> None:
+    with Endpoint(breaking(1), "m") as endpoint:
+        assert endpoint.time(PROMPT, 1).n_rest == 0
+        with pytest.raises(RunError, match=r"^The endpoint of m broke off: peer closed connection"):
+            endpoint.time(PROMPT, 1)
+
+
+def test_and_the_process_behind_it_is_asked_first(breaking: Callable[[int], str]) -> None:
+    def alive() -> None:
+        raise RunError("it was killed")
+
+    with Endpoint(breaking(0), "m", alive=alive) as endpoint, pytest.raises(RunError, match=r"^it was killed$"):
+        endpoint.time(PROMPT, 1)
 
 
 def test_memory_is_what_the_server_says(served: ServerProcess, endpoint: Endpoint) -> None:
