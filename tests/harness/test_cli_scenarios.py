@@ -47,7 +47,7 @@ def harness(*words: str | Path, folder: Path) -> subprocess.CompletedProcess[str
     return subprocess.run(
         [sys.executable, "-m", "harness", *map(str, words)],
         cwd=folder,
-        env=kept,
+        env=kept | {"HARNESS_NO_DIVERGENCE": "1", "HARNESS_NO_EFFICIENCY": "1"},
         capture_output=True,
         text=True,
         encoding="utf-8",
@@ -171,7 +171,7 @@ def test_a_run_goes_on_without_what_is_missing_and_its_exit_code_tells(mirror: P
     assert (table["dataset"], table["rows"], table["source"]) == ("ybisk/piqa", 3, "mirror")
     assert table["files"] == [{"name": file.name, "sha256": hashlib.sha256(file.read_bytes()).hexdigest()}]
     assert data["world_sums"]["made_from"].startswith("world ")
-    assert set(left_out) <= set(record["notes"])
+    assert left_out == record["left_out"]
     assert " --suite gguf --scenarios piqa,imdb,world_sums --seed 0 " in record["command"]
 
 
