@@ -15,7 +15,7 @@ from harness.degradation.slices import slice_table
 from harness.degradation.table import degradation_table, in_order
 from harness.degradation.worst import worst_cases
 from harness.metrics.table import SET_METRICS
-from harness.results import Findings, Measured
+from harness.results import Findings, Measured, main_metrics
 
 
 def analyse(record: dict[str, Any], measured: Measured) -> Findings:
@@ -38,7 +38,7 @@ def analyse(record: dict[str, Any], measured: Measured) -> Findings:
     single = degradation_table(
         pd.concat([scores, worst_cases(scores)]),
         instances,
-        {(task["scenario"], task["adapter"]): task["metrics"][0] for task in record["tasks"]},
+        main_metrics(record),
         reference=reference,
         null=record["null"],
         margin=float(record["margin"]),

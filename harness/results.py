@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -31,6 +32,15 @@ class Findings(NamedTuple):
     slices: pd.DataFrame
     notes: list[str]
     """What a reader must know before trusting the tables."""
+
+
+def main_metrics(record: Mapping[str, Any]) -> dict[tuple[str, str], str]:
+    """By scenario and adapter, in the order asked: the metric that a task is judged by, which is its first.
+
+    Args:
+        record: ``run.json``.
+    """
+    return {(task["scenario"], task["adapter"]): task["metrics"][0] for task in record["tasks"]}
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +73,11 @@ class Run:
     def margin(self) -> float:
         """The loss that counts as none, as a share: 0.01 is one percentage point."""
         return float(self.record["margin"])
+
+    @property
+    def main_metrics(self) -> dict[tuple[str, str], str]:
+        """By scenario and adapter, in the order asked: the metric that a task is judged by."""
+        return main_metrics(self.record)
 
     @property
     def summary(self) -> pd.DataFrame:

@@ -102,9 +102,8 @@ def gate(
     if margin != run.margin:
         table = analyse(run.record | {"margin": margin}, run.measured).degradation
     labels = _labels(run, models)
-    mains = {(task["scenario"], task["adapter"]): task["metrics"][0] for task in run.record["tasks"]}
     rows = table[table["model"].isin(labels) & (table["perturbation"] == "")]
-    judged = rows[_is_main(rows, mains)]
+    judged = rows[_is_main(rows, run.main_metrics)]
     chosen, notes = _chosen(judged, scenarios)
     checks = [_check(row) for row in chosen.to_dict("records")]
     if max_kld is not None:

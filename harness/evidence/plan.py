@@ -96,7 +96,7 @@ def needed_of(
     Raises:
         UserError: a scenario is not in the run, or knows no right and wrong.
     """
-    mains = {(task["scenario"], task["adapter"]): task["metrics"][0] for task in run.record["tasks"]}
+    mains = run.main_metrics
     table = run.findings.degradation
     table = table[(table["perturbation"] == "") & table["flip_high"].notna() & (table["model"] != (run.null or ""))]
     rows = [

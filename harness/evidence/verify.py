@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.evidence.differences import NOTHING, Compared, Difference, compare_frames, compare_lines
 from harness.evidence.judged_again import JudgedAgain, judge_again
 from harness.evidence.load import RECORD, load_record, load_run
-from harness.execution.records import WHAT
+from harness.keys import ANSWER
 from harness.metrics.base import Metric
 from harness.metrics.table import METRICS, SET_METRICS
 from harness.models.gguf_facts import file_sha256
@@ -22,7 +22,6 @@ from harness.reports.files import write_run
 from harness.results import Run
 from harness.run_spec import PACKAGES
 
-ANSWER_KEYS = [column.name for column in WHAT if column.name != "group"]
 DEGRADATION_KEYS = ["model", "scenario", "adapter", "perturbation", "metric"]
 TEXTS = ("*.csv", "report.*")
 """Files that hold figures for people."""
@@ -118,8 +117,8 @@ def _answers(run: Run, judged: JudgedAgain) -> Compared:
     known = run.measured.scores[run.measured.scores["metric"].isin(METRICS)]
     if faults:  # rows that could not be judged are told once
         return Compared(faults, 0)
-    return compare_frames("instances.parquet", run.measured.instances, judged.instances, ANSWER_KEYS) + compare_frames(
-        "scores.parquet", known, judged.scores, [*ANSWER_KEYS, "metric"]
+    return compare_frames("instances.parquet", run.measured.instances, judged.instances, ANSWER) + compare_frames(
+        "scores.parquet", known, judged.scores, [*ANSWER, "metric"]
     )
 
 
