@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import pandas as pd
 
@@ -10,9 +10,11 @@ from harness.degradation.columns import DEGRADATION, table_of
 from harness.degradation.table import degradation_table
 from harness.errors import UserError
 from harness.evidence.changes import changes
+from harness.keys import QUESTION
 from harness.results import Run
 
-QUESTION = ["scenario", "adapter", "perturbation", "trial", "instance_id"]
+TASK = ["scenario", "adapter"]
+METRIC = [*TASK, "metric"]
 
 
 class Comparison(NamedTuple):
@@ -22,7 +24,7 @@ class Comparison(NamedTuple):
     """The columns of :data:`harness.degradation.columns.DEGRADATION`: the second run's model is compared with the
     first one's of the same label. The Holm adjustment is for all tasks of one model."""
     mains: dict[tuple[str, str], str]
-    """The main metric of each scenario and adapter that both runs have."""
+    """The main metric of each scenario and adapter that both runs judge by it."""
     notes: list[str]
     """What is not the same in the two, and what could not be compared."""
 
@@ -36,43 +38,70 @@ def compare_runs(before: Run, after: Run, *, margin: float) -> Comparison:
         margin: the loss that counts as none, as a share.
 
     Raises:
-        UserError: they have no model, or no question, in common.
+        UserError: they have no model, no question or no metric in common.
     """
     labels = [model["label"] for model in after.models if model["label"] in {one["label"] for one in before.models}]
     if not labels:
         raise UserError("The two runs have no model in common; compare runs whose models have the same labels.")
-    mains = _mains(before.record)
-    mains = {task: metric for task, metric in _mains(after.record).items() if mains.get(task) == metric}
     questions, apart = _common(before, after)
     if not len(questions):
         raise UserError("The two runs have no question in common; compare runs of the same scenarios.")
-    tables = [_of_model(label, questions, (before, after), mains, margin) for label in labels]
-    # Metrics that are judged answer by answer; those of whole sets are no pairs of anything.
-    return Comparison(table_of(pd.concat(tables), DEGRADATION), mains, [*changes(before, after), *apart])
+    metrics, unlike = _metrics(before, after, questions)
+    if not len(metrics):
+        raise UserError("The two runs judge no question by the same metric; compare runs of the same scenarios.")
+    mains, others = _mains(before, after)
+    tables = [_of_model(label, questions, metrics, (before, after), mains, margin) for label in labels]
+    notes = [*changes(before, after), *apart, *unlike, *others]
+    return Comparison(table_of(pd.concat(tables), DEGRADATION), mains, notes)
 
 
-def _mains(record: dict[str, Any]) -> dict[tuple[str, str], str]:
-    return {(task["scenario"], task["adapter"]): task["metrics"][0] for task in record["tasks"]}
+def _mains(before: Run, after: Run) -> tuple[dict[tuple[str, str], str], list[str]]:
+    """The main metrics that are the same in both, and sentences on the others."""
+    first, second = before.main_metrics, after.main_metrics
+    notes = [
+        f"{_named(*task)} has another main metric ({first[task]} and {second[task]}), so it gets no verdict."
+        for task in second
+        if first.get(task, second[task]) != second[task]
+    ]
+    return {task: metric for task, metric in second.items() if first.get(task) == metric}, notes
+
+
+def _metrics(before: Run, after: Run, questions: pd.DataFrame) -> tuple[pd.DataFrame, list[str]]:
+    """What both runs judge each task by, answer by answer (of whole sets there are no pairs), and on the others."""
+    asked = pd.MultiIndex.from_frame(questions[TASK].drop_duplicates())
+    frames = [run.measured.scores[METRIC].drop_duplicates() for run in (before, after)]
+    joined = frames[0].merge(frames[1], on=METRIC, how="outer", indicator=True)
+    joined = joined[pd.MultiIndex.from_frame(joined[TASK]).isin(asked)]
+    notes = [
+        f"{_named(row.scenario, row.adapter)}: {row.metric} is only in the {where} run and is left out."
+        for side, where in (("left_only", "first"), ("right_only", "second"))
+        for row in joined[joined["_merge"] == side].itertuples()
+    ]
+    return joined.loc[joined["_merge"] == "both", METRIC], notes
+
+
+def _named(scenario: object, adapter: object) -> str:
+    return f"{scenario} ({adapter})"
 
 
 def _of_model(
     label: str,
     questions: pd.DataFrame,
+    metrics: pd.DataFrame,
     runs: tuple[Run, Run],
     mains: dict[tuple[str, str], str],
     margin: float,
 ) -> pd.DataFrame:
-    """The rows of one model: the first run's answers are the reference."""
+    """The rows of one model in what both runs have: the first run's answers are the reference."""
     reference = f"{label} before"
     scores: list[pd.DataFrame] = []
     instances: list[pd.DataFrame] = []
     for run, name in zip(runs, (reference, label), strict=True):
-        scores.append(_rows(run.measured.scores, questions, label).assign(model=name))
+        judged = _among(_rows(run.measured.scores, questions, label), metrics)
+        scores.append(judged.assign(model=name))
         instances.append(_rows(run.measured.instances, questions, label).assign(model=name))
-    metrics = set(scores[0]["metric"]) & set(scores[1]["metric"])
-    together = pd.concat(scores, ignore_index=True)
     table = degradation_table(
-        together[together["metric"].isin(metrics)],
+        pd.concat(scores, ignore_index=True),
         pd.concat(instances, ignore_index=True),
         mains,
         reference=reference,
@@ -83,8 +112,12 @@ def _of_model(
 
 
 def _rows(frame: pd.DataFrame, questions: pd.DataFrame, label: str) -> pd.DataFrame:
-    of_model = frame[frame["model"] == label]
-    return of_model[pd.MultiIndex.from_frame(of_model[QUESTION]).isin(pd.MultiIndex.from_frame(questions))]
+    return _among(frame[frame["model"] == label], questions)
+
+
+def _among(frame: pd.DataFrame, wanted: pd.DataFrame) -> pd.DataFrame:
+    """The rows that have, in its columns, what a row of ``wanted`` has."""
+    return frame[pd.MultiIndex.from_frame(frame[list(wanted)]).isin(pd.MultiIndex.from_frame(wanted))]
 
 
 def _common(before: Run, after: Run) -> tuple[pd.DataFrame, list[str]]:

@@ -11,6 +11,7 @@ import harness
 from harness.errors import UserError
 from harness.evidence.changes import changes
 from harness.evidence.compare import compare_runs
+from harness.keys import ANSWER
 from harness.results import Run
 
 
@@ -31,9 +32,8 @@ def with_answers(run: Run, model: str, scenario: str, value: float) -> Run:
 
 def keeping(run: Run, mask: pd.Series) -> Run:
     """Only these rows of ``instances``, and their scores."""
-    keys = ["model", "scenario", "adapter", "perturbation", "trial", "instance_id"]
     kept = run.measured.instances[mask]
-    scores = run.measured.scores.merge(kept[keys], on=keys)
+    scores = run.measured.scores.merge(kept[ANSWER], on=ANSWER)
     return replace(run, measured=run.measured._replace(instances=kept, scores=scores))
 
 
@@ -98,10 +98,48 @@ def test_other_words_are_told(run: Run) -> None:
     assert note.endswith("questions are put in other words, or after other examples.")
 
 
+def without_metric(run: Run, scenario: str, adapter: str) -> Run:
+    """The same, but that this task was judged by nothing."""
+    scores = run.measured.scores
+    kept = (scores["scenario"] != scenario) | (scores["adapter"] != adapter)
+    return replace(run, measured=run.measured._replace(scores=scores[kept]))
+
+
+def test_a_metric_of_one_run_is_left_out_for_that_task_alone(run: Run) -> None:
+    fewer = without_metric(run, "world_choice", "multiple_choice_joint")
+    for before, after, which in ((run, fewer, "first"), (fewer, run, "second")):
+        found = compare_runs(before, after, margin=0.01)
+        assert found.notes == [
+            f"world_choice (multiple_choice_joint): exact_match is only in the {which} run and is left out."
+        ]
+        tasks = mains(before, after)[["scenario", "adapter"]].drop_duplicates().agg(tuple, axis=1).tolist()
+        assert tasks == [
+            ("world_facts", "generation"),
+            ("world_choice", "multiple_choice_separate_original"),
+            ("all", ""),
+        ]
+
+
+def test_another_main_metric_is_told(run: Run) -> None:
+    tasks = [
+        task | {"metrics": ["f1_score", *task["metrics"]]} if task["scenario"] == "world_facts" else task
+        for task in run.record["tasks"]
+    ]
+    found = compare_runs(run, recorded(run, tasks=tasks), margin=0.01)
+    assert found.notes == [
+        "world_facts (generation) has another main metric (exact_match and f1_score), so it gets no verdict."
+    ]
+    of_facts = found.table[found.table["scenario"] == "world_facts"]
+    assert (of_facts["verdict"] == "").all()
+
+
 def test_runs_with_nothing_in_common(run: Run) -> None:
     none = keeping(run, run.measured.instances["scenario"] == "")
     with pytest.raises(UserError, match="have no question in common"):
         compare_runs(run, none, margin=0.01)
+    unlike = replace(run, measured=run.measured._replace(scores=run.measured.scores.assign(metric="f1_score")))
+    with pytest.raises(UserError, match="judge no question by the same metric"):
+        compare_runs(run, unlike, margin=0.01)
     renamed = recorded(run, models=[model | {"label": f"x{model['label']}"} for model in run.models])
     with pytest.raises(UserError, match="have no model in common"):
         compare_runs(run, renamed, margin=0.01)
