@@ -3,20 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import NamedTuple
 
 import pandas as pd
 
-TEXT, NUMBER, COUNT, MAYBE_COUNT, TRUTH = "str", "float64", "int64", "Int64", "bool"
-
-
-class Column(NamedTuple):
-    """One column. ``type`` is pandas' name of it: texts are empty and numbers NaN where there is nothing to say."""
-
-    name: str
-    type: str
-    meaning: str
-
+from harness.columns import COUNT, MAYBE_COUNT, NUMBER, TEXT, TRUTH, Column
 
 DEGRADATION = (
     Column("model", TEXT, "what is compared with the reference; the reference has rows too"),
@@ -62,7 +52,7 @@ SLICES = (
 )
 
 
-def table_of(rows: Sequence[dict[str, object]] | pd.DataFrame, columns: Sequence[Column]) -> pd.DataFrame:
+def table_of(rows: Sequence[dict[str, object]] | pd.DataFrame, columns: Sequence[Column[str]]) -> pd.DataFrame:
     """A frame with just these columns in this order and with their types; what a row does not have is missing."""
     table = pd.DataFrame(rows).reindex(columns=[column.name for column in columns])
     texts = {column.name: "" for column in columns if column.type == TEXT}

@@ -8,8 +8,8 @@ import numpy as np
 import pandas as pd
 import pyarrow as pa
 
+from harness.columns import Column, schema
 from harness.divergence.windows import Windows
-from harness.execution.records import Column
 from harness.serving.divergence import ComparedWindow
 
 COLUMNS = (
@@ -26,7 +26,7 @@ COLUMNS = (
     Column("reference_top", pa.float64(), "probability of the reference's likeliest token"),
     Column("near_tie", pa.bool_(), "whether the reference's two likeliest tokens are within 0.0001 of each other"),
 )
-SCHEMA = pa.schema([pa.field(c.name, c.type, metadata={"meaning": c.meaning}) for c in COLUMNS])
+SCHEMA = schema(COLUMNS)
 
 
 def token_frame(model: str, windows: Windows, compared: Sequence[ComparedWindow]) -> pd.DataFrame:

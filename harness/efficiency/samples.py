@@ -12,6 +12,8 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
+from harness.columns import COUNT, NUMBER, TEXT, Column
+
 
 class Quantity(StrEnum):
     """What a sample is of."""
@@ -34,29 +36,25 @@ class Sample(NamedTuple):
 
 
 DTYPES = {"model": "str", "round": "int64", "quantity": "str", "value": "float64"}
-
-
-class Column(NamedTuple):
-    """A column of ``efficiency.csv``."""
-
-    name: str
-    meaning: str
-
-
 COLUMNS = (
-    Column("model", "label of the model"),
-    Column("bytes", "of its file, or of all parts"),
-    Column("bits_per_weight", "8 bytes / parameters"),
-    Column("prefill_tokens_per_second", "tokens of a prompt over the time to the first token, median of the rounds"),
-    Column("prefill_iqr", "spread of the rounds: upper less lower quartile; missing with one round"),
-    Column("decode_tokens_per_second", "tokens after the first over their time, one stream, median of the rounds"),
-    Column("decode_iqr", "spread of the rounds"),
-    Column("first_token_p50", "seconds from sending a short question to its first token, median of all rounds"),
-    Column("first_token_p95", "its 95th percentile"),
-    Column("peak_rss_bytes", "most main memory that the server ever had, pages of the file included"),
-    Column("gpu_bytes", "memory on GPUs, 0 without one"),
-    Column("rounds", "how many were timed"),
+    Column("model", TEXT, "label of the model"),
+    Column("bytes", COUNT, "of its file, or of all parts"),
+    Column("bits_per_weight", NUMBER, "8 bytes / parameters"),
+    Column(
+        "prefill_tokens_per_second", NUMBER, "tokens of a prompt over the time to the first token, median of the rounds"
+    ),
+    Column("prefill_iqr", NUMBER, "spread of the rounds: upper less lower quartile; missing with one round"),
+    Column(
+        "decode_tokens_per_second", NUMBER, "tokens after the first over their time, one stream, median of the rounds"
+    ),
+    Column("decode_iqr", NUMBER, "spread of the rounds"),
+    Column("first_token_p50", NUMBER, "seconds from sending a short question to its first token, median of all rounds"),
+    Column("first_token_p95", NUMBER, "its 95th percentile"),
+    Column("peak_rss_bytes", NUMBER, "most main memory that the server ever had, pages of the file included"),
+    Column("gpu_bytes", NUMBER, "memory on GPUs, 0 without one"),
+    Column("rounds", COUNT, "how many were timed"),
 )
+"""Of ``efficiency.csv``."""
 
 
 _Found = dict[tuple[str, str], dict[int, list[float]]]
@@ -80,7 +78,9 @@ def efficiency_table(samples: pd.DataFrame, models: Sequence[Mapping[str, Any]])
     for label, number, quantity, value in zip(*(known[name].tolist() for name in DTYPES), strict=True):
         if not math.isnan(value):
             found[label, quantity][number].append(value)
-    return pd.DataFrame([_row(model, found) for model in models], columns=[column.name for column in COLUMNS])
+    rows = [_row(model, found) for model in models]
+    types = {column.name: column.type for column in COLUMNS}
+    return pd.DataFrame(rows, columns=list(types)).astype(types)
 
 
 def _row(model: Mapping[str, Any], found: _Found) -> tuple[Any, ...]:

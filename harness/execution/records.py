@@ -10,18 +10,10 @@ from typing import Any, NamedTuple
 
 import pyarrow as pa
 
+from harness.columns import Column, schema
 from harness.execution.tasks import Task
 from harness.metrics.base import Metric
 from harness.types import Answer, Completion, Instance, Request
-
-
-class Column(NamedTuple):
-    """One column."""
-
-    name: str
-    type: pa.DataType
-    meaning: str
-
 
 WHAT = (
     Column("model", pa.string(), "label of the model"),
@@ -63,7 +55,7 @@ COLUMNS = (
     Column("seconds", pa.float64(), "from sending the request to having its answer, others being under way"),
     Column("details", pa.string(), "what else the scenario's metrics know of the instance, as JSON"),
 )
-SCHEMA = pa.schema([pa.field(c.name, c.type, metadata={"meaning": c.meaning}) for c in COLUMNS])
+SCHEMA = schema(COLUMNS)
 SCORE_COLUMNS = (
     *WHAT,
     Column("metric", pa.string(), "how the answer was judged"),
@@ -71,7 +63,7 @@ SCORE_COLUMNS = (
     Column("weight", pa.float64(), "what it counts for in the mean"),
     Column("correct", pa.bool_(), "whether it was right; null where the metric knows no right and wrong"),
 )
-SCORE_SCHEMA = pa.schema([pa.field(c.name, c.type, metadata={"meaning": c.meaning}) for c in SCORE_COLUMNS])
+SCORE_SCHEMA = schema(SCORE_COLUMNS)
 
 
 class Judgement(NamedTuple):

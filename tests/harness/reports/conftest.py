@@ -8,10 +8,11 @@ import pyarrow as pa
 import pytest
 from made_run import make_run
 
+from harness.columns import Column, schema
 from harness.degradation.table import in_order
 from harness.divergence.records import no_tokens
 from harness.efficiency.samples import samples_frame
-from harness.execution.records import COLUMNS, SCORE_COLUMNS, Column
+from harness.execution.records import COLUMNS, SCORE_COLUMNS
 from harness.results import Findings, Measured, Run
 
 NAN = float("nan")
@@ -130,10 +131,9 @@ def as_run(models: list[dict[str, Any]]) -> Callable[..., Run]:
     return make
 
 
-def frame(rows: list[dict[str, Any]], columns: Sequence[Column]) -> pd.DataFrame:
+def frame(rows: list[dict[str, Any]], columns: Sequence[Column[pa.DataType]]) -> pd.DataFrame:
     """Rows as a run holds them, with all of its columns."""
-    schema = pa.schema([(column.name, column.type) for column in columns])
-    return pa.Table.from_pylist(rows, schema).to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
+    return pa.Table.from_pylist(rows, schema(columns)).to_pandas(types_mapper={pa.bool_(): pd.BooleanDtype()}.get)
 
 
 @pytest.fixture(scope="session")
