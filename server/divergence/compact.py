@@ -34,6 +34,7 @@ from server.divergence.measures import (
     SAME_TOP,
 )
 from server.engine.scoring import fast_exp, highest
+from server.kernel_cache import kernel, summing_kernel
 
 HEAD = 18
 SHORTEST = 64
@@ -118,7 +119,7 @@ def _first(row: Any, value: Any, but: Any) -> Any:
     return at
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def _border(row: Any, peak: Any, first: Any, second: Any, room: Any, counts: Any) -> tuple[int, int]:
     """Which bucket is not kept whole, and how many bytes those above it and the two likeliest leave."""
     counts[:] = 0
@@ -139,7 +140,7 @@ def _border(row: Any, peak: Any, first: Any, second: Any, room: Any, counts: Any
         border -= 1
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@summing_kernel()
 def _encode(
     logits: NDArray[np.float32],
     rows: NDArray[np.intp],
@@ -199,7 +200,7 @@ def _encode(
     return True
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def _unpack(data: Any, count: Any, n_vocab: Any, ids: Any, codes: Any) -> Any:
     """Read the kept tokens of a row; False if they are damaged."""
     at, token = HEAD, np.int64(-1)
@@ -221,7 +222,7 @@ def _unpack(data: Any, count: Any, n_vocab: Any, ids: Any, codes: Any) -> Any:
     return count > 0 and codes[:count].min() == 0
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@summing_kernel()
 def _tail(rest: Any) -> tuple[float, float]:
     """What the tokens that were not kept weigh together, and how far the least likely one is below the maximum."""
     total = np.float64(0)
@@ -234,7 +235,7 @@ def _tail(rest: Any) -> tuple[float, float]:
     return total, np.float64(np.int32(furthest).view(np.float32))
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@summing_kernel()
 def _compare(
     logits: NDArray[np.float32],
     rows: NDArray[np.intp],

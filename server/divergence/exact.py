@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -25,6 +24,7 @@ from server.divergence.measures import (
     SAME_TOP,
 )
 from server.engine.scoring import fast_exp, highest
+from server.kernel_cache import summing_kernel
 
 HEAD = 8
 """Bytes before the codes: the log of the sum of what is read back (float32), which shows a damaged row, and the actual
@@ -63,8 +63,7 @@ def compare(
     return status
 
 
-# As in server.engine.scoring: sums in any order; NaN and infinity keep their meaning.
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@summing_kernel()
 def _encode(
     logits: NDArray[np.float32],
     rows: NDArray[np.intp],
@@ -94,7 +93,7 @@ def _encode(
     return True
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@summing_kernel()
 def _compare(
     logits: NDArray[np.float32],
     rows: NDArray[np.intp],

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import math
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
@@ -27,6 +26,7 @@ from server.divergence.measures import (
     SAME_TOP,
 )
 from server.engine.scoring import fast_exp, highest
+from server.kernel_cache import summing_kernel
 
 __all__ = ["compare", "encode", "stride"]
 
@@ -61,7 +61,7 @@ def compare(
     return status
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@summing_kernel()
 def _encode(
     logits: NDArray[np.float32],
     rows: NDArray[np.intp],
@@ -96,7 +96,7 @@ def _encode(
     return True
 
 
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@summing_kernel()
 def _compare(
     logits: NDArray[np.float32],
     rows: NDArray[np.intp],

@@ -14,6 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.engine.row_threads import RowThreads
+from server.kernel_cache import kernel, summing_kernel
 
 BLOCK = 256
 """Logits that share one maximum: the search for the top k skips a block whose maximum is too low."""
@@ -128,7 +129,7 @@ def highest(row: Any, begin: Any, end: Any) -> Any:
     return np.int32(_ordered(best)).view(np.float32)
 
 
-@numba.njit(nogil=True, cache=True)
+@kernel()
 def _select(
     row: NDArray[np.float32], maxima: NDArray[np.float32], best: NDArray[np.float32], ids: NDArray[np.int32]
 ) -> None:
@@ -151,8 +152,7 @@ def _select(
                 held = min(held + 1, k)
 
 
-# Sums in any order, and fused multiply-add; NaN and infinity keep their meaning, since NaN is how a broken row shows.
-@numba.njit(nogil=True, cache=True, fastmath={"reassoc", "contract", "nsz"})
+@summing_kernel()
 def _reduce(
     logits: NDArray[np.float32],
     rows: NDArray[np.intp],
