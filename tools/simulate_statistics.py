@@ -17,8 +17,9 @@ from typing import Any
 
 import numpy as np
 
-from harness.degradation.binary import agresti_min, exact_mcnemar
-from harness.degradation.clusters import FEWEST, clustered, clustered_p
+from harness.degradation.binary import agresti_min
+from harness.degradation.clusters import FEWEST, clustered
+from harness.degradation.comparison import Differences, paired_result, verdict_limits
 from harness.degradation.continuous import mean_interval
 from harness.degradation.flips import wilson
 from harness.degradation.multiplicity import holm
@@ -78,7 +79,8 @@ def coverage_in_clusters(size: int, icc: float, replicates: int, seed: int) -> l
             rng = np.random.default_rng([seed, n, size, int(100 * icc), int(1000 * rate), int(100 * loss)])
             held = 0
             for _ in range(replicates):
-                limits = clustered(clustered_differences(rng, n, size, rate, loss, icc), groups, seed=seed)
+                differences = clustered_differences(rng, n, size, rate, loss, icc)
+                limits = clustered(differences, groups, right_or_wrong=True, seed=seed)
                 held += limits.low <= rate * (1 - 2 * loss) <= limits.high
             cells.append(share(held, replicates, at_least=COVERAGE))
         rows.append([size, icc, n, f"{loss:.0%}", *cells])
@@ -134,18 +136,13 @@ def null_families(size: int, icc: float, replicates: int, seed: int) -> list[obj
 def null_pair(rng: np.random.Generator, n: int, rate: float, size: int, icc: float) -> tuple[Limits, float, int]:
     """Limits, p-value and flips of one task on which nothing was lost, found as the degradation table finds them."""
     if size == 1:
-        differences = rng.choice([1.0, -1.0, 0.0], n, p=[rate / 2, rate / 2, 1 - rate])
-        groups = np.full(n, "", object)
+        drawn, groups = rng.choice([1.0, -1.0, 0.0], n, p=[rate / 2, rate / 2, 1 - rate]), np.full(n, "", object)
     else:
-        differences, groups = clustered_differences(rng, n, size, rate, 0.5, icc), group_names(n, size)
-    right, wrong = int((differences == 1).sum()), int((differences == -1).sum())
-    limits: list[float] = []
-    for confidence in (0.9, 0.95):
-        found = clustered(differences, groups, confidence=confidence, seed=0)
-        alone = size == 1 or found.method == "none"
-        limits += agresti_min(right, wrong, len(differences), confidence) if alone else found[:2]
-    p_value = exact_mcnemar(wrong, right) if size == 1 else clustered_p(differences, groups, seed=0)
-    return Limits(float(differences.mean()), *limits), p_value, right + wrong
+        drawn, groups = clustered_differences(rng, n, size, rate, 0.5, icc), group_names(n, size)
+    reference, candidate = (drawn == -1).astype(float), (drawn == 1).astype(float)
+    differences = Differences(reference, candidate, None, groups, right_or_wrong=True, shares=True)
+    result = paired_result(differences, seed=0)
+    return verdict_limits(differences, result, seed=0), result.p_value, int(np.abs(drawn).sum())
 
 
 def peeking(replicates: int, seed: int, flips: int = 1000) -> Table:

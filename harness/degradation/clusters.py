@@ -34,7 +34,7 @@ def clustered(
     *,
     weights: Floats | None = None,
     confidence: float = CONFIDENCE,
-    shares: bool = False,
+    right_or_wrong: bool = False,
     seed: int,
 ) -> Interval:
     """Interval of the (weighted) mean difference that allows for clusters.
@@ -44,20 +44,20 @@ def clustered(
         groups: ``[instances]``, what each belongs to; an empty one stands alone.
         weights: ``[instances]``; without them each counts the same.
         confidence: of the two-sided interval.
-        shares: whether these are differences of right-or-wrong answers that are not whole: ties, means over trials.
+        right_or_wrong: whether these are differences of answers that are right or wrong; ties and means over trials
+            need not be whole.
         seed: of the bootstrap.
 
     Returns:
-        ``clustered agresti-min`` for differences of right-or-wrong answers (-1, 0 and 1, or ``shares``), which must
-        weigh the same; else
-        ``clustered t`` from 40 clusters on, and ``cluster bootstrap`` below. ``constant`` where all differences are the
-        same. NaN limits and ``none`` with fewer than 10 clusters, and where a difference is NaN.
+        ``clustered agresti-min`` for right-or-wrong answers that weigh the same; else ``clustered t`` from 40 clusters
+        on, and ``cluster bootstrap`` below, or ``constant`` where all differences are the same. NaN limits and ``none``
+        with fewer than 10 clusters, and where a difference is NaN.
     """
     clusters = cluster_codes(groups)
     n_clusters = int(clusters.max(initial=-1)) + 1
     if n_clusters < FEWEST or np.isnan(differences).any():
         return NO_INTERVAL
-    if _weigh_the_same(weights) and (shares or is_right_or_wrong(differences)):
+    if right_or_wrong and _weigh_the_same(weights):
         return Interval(*_effective_agresti_min(differences, clusters, confidence), "clustered agresti-min")
     if np.ptp(differences) == 0:
         return Interval(float(differences[0]), float(differences[0]), "constant")
@@ -98,9 +98,18 @@ def cluster_codes(groups: Labels) -> NDArray[np.intp]:
     return pd.factorize(codes, sort=True)[0]
 
 
-def is_right_or_wrong(differences: Floats) -> bool:
-    """Whether these can be differences of answers that are right or wrong."""
-    return bool(np.isin(differences, (-1.0, 0.0, 1.0)).all())
+def clustering_effect(differences: Floats, groups: Labels) -> float:
+    """The design effect: how many of these instances are worth one that stands alone, at least 1.
+
+    For differences of right-or-wrong answers, shares of the credit included; the very one by which
+    ``clustered agresti-min`` divides them. 1 with fewer than 10 clusters, of which nothing can be said.
+
+    Args:
+        differences: ``[instances]``, candidate minus reference.
+        groups: ``[instances]``, what each belongs to; an empty one stands alone.
+    """
+    clusters = cluster_codes(groups)
+    return _effect(differences, clusters) if int(clusters.max(initial=-1)) + 1 >= FEWEST else 1.0
 
 
 def _weigh_the_same(weights: Floats | None) -> bool:
@@ -128,7 +137,7 @@ def _effective_agresti_min(differences: Floats, clusters: NDArray[np.intp], conf
 
 
 def _effect(differences: Floats, clusters: NDArray[np.intp]) -> float:
-    """How many of these instances are worth one independent one, at least 1."""
+    """Variance of the mean by clusters over that without them, with one supposed flip among those that are seen."""
     sizes = np.bincount(clusters)
     residuals = differences - differences.mean()
     between = (_sums(residuals, clusters) ** 2).sum() * len(sizes) / (len(sizes) - 1)
@@ -137,7 +146,7 @@ def _effect(differences: Floats, clusters: NDArray[np.intp]) -> float:
 
 
 def _sign_flips(differences: Floats, clusters: NDArray[np.intp], weights: Floats | None, seed: int) -> float:
-    if weights is None and is_right_or_wrong(differences):
+    if weights is None and np.isin(differences, (-1.0, 0.0, 1.0)).all():  # few sums, so all signs can be counted
         return _exact_sign_flips(_sums(differences, clusters).round().astype(int))
     return sign_flips(_sums(differences if weights is None else weights * differences, clusters), seed)
 

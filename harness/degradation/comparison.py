@@ -10,11 +10,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.degradation.binary import CONFIDENCE, PairedResult, agresti_min, compare_binary, count_flips
-from harness.degradation.clusters import cluster_codes, clustered, clustered_p
+from harness.degradation.clusters import cluster_codes, clustered, clustered_p, clustering_effect
 from harness.degradation.continuous import compare_continuous, compare_shares
 from harness.degradation.flips import wilson
 from harness.degradation.power import detectable
 from harness.degradation.sequential import e_value
+from harness.degradation.verdict import Limits
 
 NOT_CLUSTERED = ", not clustered"
 """What ends the name of an interval that takes no account of groups, because there are too few of them."""
@@ -24,7 +25,7 @@ VERDICT_CONFIDENCE = 0.9
 Floats = NDArray[np.float64]
 
 
-class _Differences(NamedTuple):
+class Differences(NamedTuple):
     """One entry an instance that has a value in both models; means over trials."""
 
     reference: Floats
@@ -40,7 +41,12 @@ class _Differences(NamedTuple):
     @property
     def have_groups(self) -> bool:
         """Whether some instances share a group."""
-        return len(self.reference) > int(cluster_codes(self.groups).max(initial=-1)) + 1
+        return len(self.reference) > self.n_groups
+
+    @property
+    def n_groups(self) -> int:
+        """Those that stand alone counted."""
+        return int(cluster_codes(self.groups).max(initial=-1)) + 1
 
 
 def compare(rows: pd.DataFrame, *, seed: int, judged: bool, is_reference: bool) -> dict[str, object]:
@@ -52,8 +58,8 @@ def compare(rows: pd.DataFrame, *, seed: int, judged: bool, is_reference: bool) 
         rows: as :class:`~harness.degradation.pairs.Pairs` has them.
         seed: of the bootstrap and the permutation test.
         judged: whether a verdict is to be given. Then the row has beside its columns what :mod:`judging
-            <harness.degradation.judging>` looks at: limits for it (``low90``, ``high90``, ``low95``, ``high95``), and
-            ``effect``, how many of these instances are worth an independent one.
+            <harness.degradation.judging>` looks at: :class:`~harness.degradation.verdict.Limits` and ``effect``, how
+            many of these instances are worth one that stands alone.
         is_reference: whether both are the same model: there is nothing to compare.
     """
     rows = rows.dropna(subset=["value_reference", "value_candidate"])
@@ -70,27 +76,31 @@ def compare(rows: pd.DataFrame, *, seed: int, judged: bool, is_reference: bool) 
     knows = bool(rows[["correct_reference", "correct_candidate"]].notna().all(axis=None))
     whole = knows and {*reference, *candidate} <= {0.0, 1.0}
     groups = rows["group"].groupby("instance_id").first().to_numpy(object)
-    differences = _Differences(reference, candidate, None if np.ptp(weights) == 0 else weights, groups, whole, knows)
-    result = _result(differences, CONFIDENCE, seed)
-    effect = _effect(differences, result)
+    differences = Differences(reference, candidate, None if np.ptp(weights) == 0 else weights, groups, whole, knows)
+    result = paired_result(differences, seed=seed)
+    effect = clustering_effect(candidate - reference, groups) if differences.have_groups else 1.0
     row |= result._asdict()
     if differences.have_groups:
-        row["n_groups"] = int(cluster_codes(groups).max()) + 1
+        row["n_groups"] = differences.n_groups
     if judged:
-        low90, high90 = _limits(differences, _result(differences, VERDICT_CONFIDENCE, seed), VERDICT_CONFIDENCE)
-        low95, high95 = _limits(differences, result, CONFIDENCE)
-        row |= {"low90": low90, "high90": high90, "low95": low95, "high95": high95, "effect": effect}
+        row |= verdict_limits(differences, result, seed=seed)._asdict() | {"effect": effect}
     return row | (_flips(rows, n, effect, independent=not differences.have_groups) if knows else {})
 
 
-def _result(differences: _Differences, confidence: float, seed: int) -> PairedResult:
-    """With an account of groups where there are some, and not too few."""
+def paired_result(differences: Differences, *, seed: int, confidence: float = CONFIDENCE) -> PairedResult:
+    """The mean difference, its interval and p-value: with an account of groups where there are some, and not too few.
+
+    Args:
+        differences: at least one.
+        seed: of the bootstrap and the permutation test.
+        confidence: of the two-sided interval.
+    """
     reference, candidate, weights, groups, right_or_wrong, shares = differences
     p_value = math.nan
     if differences.have_groups:
         change = candidate - reference
         p_value = clustered_p(change, groups, weights=weights, seed=seed)
-        interval = clustered(change, groups, weights=weights, confidence=confidence, shares=shares, seed=seed)
+        interval = clustered(change, groups, weights=weights, confidence=confidence, right_or_wrong=shares, seed=seed)
         if interval.method != "none":
             delta = float(np.average(change, weights=weights))
             return PairedResult(delta, interval.low, interval.high, p_value, interval.method)
@@ -105,16 +115,20 @@ def _result(differences: _Differences, confidence: float, seed: int) -> PairedRe
     return found
 
 
-def _effect(differences: _Differences, result: PairedResult) -> float:
-    """The design effect: the squared width of the interval over that of as many independent answers, at least 1."""
-    if not differences.right_or_wrong or not differences.have_groups:
-        return 1.0
-    flips = count_flips(differences.reference == 1, differences.candidate == 1)
-    low, high = agresti_min(flips.to_right, flips.to_wrong, len(differences.reference))
-    return max(((result.ci_high - result.ci_low) / (high - low)) ** 2, 1.0)
+def verdict_limits(differences: Differences, result: PairedResult, *, seed: int) -> Limits:
+    """What a verdict looks at.
+
+    Args:
+        differences: at least one.
+        result: theirs, from :func:`paired_result`, at 95%.
+        seed: of the bootstrap.
+    """
+    narrower = paired_result(differences, seed=seed, confidence=VERDICT_CONFIDENCE)
+    low90, high90 = _limits(differences, narrower, VERDICT_CONFIDENCE)
+    return Limits(result.delta, low90, high90, *_limits(differences, result, CONFIDENCE))
 
 
-def _limits(differences: _Differences, result: PairedResult, confidence: float) -> tuple[float, float]:
+def _limits(differences: Differences, result: PairedResult, confidence: float) -> tuple[float, float]:
     """The interval of a share, and no narrower than that of as many right-or-wrong answers without a flip.
 
     Else three answers that happen to differ by the same would prove that nothing changes.

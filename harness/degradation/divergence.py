@@ -111,7 +111,9 @@ def _figures(frame: pd.DataFrame, groups: Groups, seed: int) -> dict[str, Figure
         "kld_reverse_mean": mean(reverse),
         "kld_bound_mean": plain(float(np.mean(bound))),
         "kld_not_finite": plain(float((~np.isfinite(kld)).sum())),
-        "same_top": Figure(float(np.mean(same_top)), 1.0, clustered(same_top - 1, groups, seed=seed)),
+        "same_top": Figure(
+            float(np.mean(same_top)), 1.0, clustered(same_top - 1, groups, right_or_wrong=True, seed=seed)
+        ),
         "delta_p_mean": mean(delta_p),
         "delta_p_rms": Figure(math.sqrt(square.value), 0.0, rms),
         **_perplexity(-log_p, -log_p_reference, groups, seed),
@@ -136,10 +138,8 @@ def _perplexity(nll: Floats, nll_reference: Floats, groups: Groups, seed: int) -
 
 def _interval(differences: Floats, groups: Groups, seed: int) -> Interval:
     """Of a mean over windows of what is measured on a scale."""
-    if not np.isfinite(differences).all() or len(set(groups)) < FEWEST:
+    if not np.isfinite(differences).all():
         return NO_INTERVAL
-    if np.ptp(differences) == 0:  # all of them 0, say, which could be taken for right-or-wrong answers that agree
-        return Interval(float(differences[0]), float(differences[0]), "constant")
     return clustered(differences, groups, seed=seed)
 
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 import numpy as np
 import pytest
@@ -8,8 +9,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import stats
 
-from harness.degradation.binary import agresti_min, exact_mcnemar
-from harness.degradation.clusters import FEWEST, MANY, cluster_codes, clustered, clustered_p
+from harness.degradation.binary import Interval, agresti_min, exact_mcnemar
+from harness.degradation.clusters import FEWEST, MANY, cluster_codes, clustered, clustered_p, clustering_effect
 from harness.degradation.continuous import sign_flips
 
 SIDES = st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 1.0]), st.integers(0, 14)), min_size=1, max_size=80)
@@ -18,6 +19,11 @@ SIDES = st.lists(st.tuples(st.sampled_from([-1.0, 0.0, 1.0]), st.integers(0, 14)
 def labels(n: int, size: int) -> np.ndarray:
     """Clusters of so many instances, one after the other."""
     return np.array([f"g{i // size:03}" for i in range(n)], object)
+
+
+def of_answers(differences: np.ndarray, groups: np.ndarray, **options: Any) -> Interval:
+    """The interval of differences of right-or-wrong answers."""
+    return clustered(differences, groups, right_or_wrong=True, seed=0, **options)
 
 
 def apart(pairs: list[tuple[float, int]]) -> tuple[np.ndarray, np.ndarray]:
@@ -67,7 +73,8 @@ def test_a_difference_that_is_no_number_leaves_no_limits() -> None:
 
 
 def test_no_spread_on_a_scale_is_constant() -> None:
-    assert clustered(np.full(100, 0.25), labels(100, 2), seed=0) == (0.25, 0.25, "constant")
+    for value in (0.25, 0.0, 1.0):  # of which the last two could be right or wrong
+        assert clustered(np.full(100, value), labels(100, 2), seed=0) == (value, value, "constant")
 
 
 def test_weights_are_those_of_the_mean() -> None:
@@ -80,14 +87,12 @@ def test_weights_are_those_of_the_mean() -> None:
 
 def test_equal_weights_of_right_or_wrong_are_none() -> None:
     differences = np.random.default_rng(0).choice([-1.0, 0.0, 1.0], 100)
-    assert clustered(differences, labels(100, 5), weights=np.full(100, 3.0), seed=0) == clustered(
-        differences, labels(100, 5), seed=0
-    )
+    assert of_answers(differences, labels(100, 5), weights=np.full(100, 3.0)) == of_answers(differences, labels(100, 5))
 
 
 def test_instances_that_stand_alone_are_agresti_mins() -> None:
     differences = np.repeat([1.0, -1.0, 0.0], [20, 40, 940])
-    found = clustered(differences, np.full(1000, "", object), seed=0)
+    found = of_answers(differences, np.full(1000, "", object))
     assert found.method == "clustered agresti-min"
     assert (found.low, found.high) == pytest.approx(agresti_min(20, 40, 1000), rel=0.01)  # t of 999 for the normal
 
@@ -95,30 +100,53 @@ def test_instances_that_stand_alone_are_agresti_mins() -> None:
 def test_flips_that_cluster_say_less() -> None:
     differences = np.zeros(400)
     differences[:10], differences[10:20] = -1, 1  # all in two clusters
-    together = clustered(differences, labels(400, 10), seed=0)
-    spread = clustered(differences.reshape(10, 40).T.ravel(), labels(400, 10), seed=0)
+    together = of_answers(differences, labels(400, 10))
+    spread = of_answers(differences.reshape(10, 40).T.ravel(), labels(400, 10))
     assert together.high - together.low > 2 * (spread.high - spread.low)
 
 
 def test_no_flips_in_clusters_say_less_than_no_flips_alone() -> None:
-    found = clustered(np.zeros(400), labels(400, 10), seed=0)
+    found = of_answers(np.zeros(400), labels(400, 10))
     low, high = agresti_min(0, 0, 400)
     assert found.low == -found.high
     assert 2 < found.high / high < 4  # as of 400 / (1 + 9 * 0.2) instances
     assert low < 0
 
 
-def test_shares_of_the_credit_are_taken_for_right_or_wrong_when_told() -> None:
-    differences = np.repeat([0.5, -0.5, 0.0], [4, 4, 92])
-    groups = labels(100, 2)
-    assert clustered(differences, groups, seed=0).method == "clustered t"
-    assert clustered(differences, groups, seed=0, shares=True).method == "clustered agresti-min"
+@pytest.mark.parametrize("step", [0.5, 1.0])
+def test_answers_are_taken_for_right_or_wrong_when_told(step: float) -> None:
+    differences = np.repeat([step, -step, 0.0], [4, 4, 92])
+    assert clustered(differences, labels(100, 2), seed=0).method == "clustered t"
+    assert of_answers(differences, labels(100, 2)).method == "clustered agresti-min"
+
+
+def test_the_design_effect_is_that_of_the_interval() -> None:
+    differences = np.zeros(1000)
+    differences[:25] = -1  # one of forty subjects
+    effect = clustering_effect(differences, labels(1000, 25))
+    assert 15 < effect < 25
+    low, high = agresti_min(0, 25 / effect, 1000 / effect)
+    found = of_answers(differences, labels(1000, 25))
+    assert (found.low, found.high) == pytest.approx((low, high), abs=0.005)  # t of 39 for the normal
+
+
+def test_a_tie_among_many_hardly_changes_the_design_effect() -> None:
+    differences = np.zeros(1000)
+    differences[:25] = -1
+    whole = clustering_effect(differences, labels(1000, 25))
+    differences[999] = -0.5
+    assert clustering_effect(differences, labels(1000, 25)) == pytest.approx(whole, rel=0.03)
+
+
+@pytest.mark.parametrize("groups", [labels(90, 10), labels(8, 1), labels(30, 30), labels(0, 1)])
+def test_of_few_clusters_no_design_effect_is_known(groups: np.ndarray) -> None:
+    assert clustering_effect(-np.ones(len(groups)), groups) == 1
 
 
 @given(SIDES)
 def test_swapping_the_models_mirrors(pairs: list[tuple[float, int]]) -> None:
     differences, groups = apart(pairs)
-    there, back = clustered(differences, groups, seed=0), clustered(-differences, groups, seed=0)
+    there, back = of_answers(differences, groups), of_answers(-differences, groups)
     assert (there.low, there.high) == pytest.approx((-back.high, -back.low), nan_ok=True)
     assert clustered_p(differences, groups, seed=0) == pytest.approx(
         clustered_p(-differences, groups, seed=0), nan_ok=True
@@ -129,7 +157,7 @@ def test_swapping_the_models_mirrors(pairs: list[tuple[float, int]]) -> None:
 def test_the_order_of_pairs_does_not_matter(pairs: list[tuple[float, int]], random: object) -> None:
     shuffled = pairs.copy()
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    (first, second) = (clustered(*apart(each), seed=0) for each in (pairs, shuffled))
+    (first, second) = (of_answers(*apart(each)) for each in (pairs, shuffled))
     assert first[:2] == pytest.approx(second[:2], nan_ok=True)
     assert clustered_p(*apart(pairs), seed=0) == pytest.approx(clustered_p(*apart(shuffled), seed=0), nan_ok=True)
 
@@ -137,11 +165,11 @@ def test_the_order_of_pairs_does_not_matter(pairs: list[tuple[float, int]], rand
 @given(SIDES)
 def test_the_limits_are_possible_and_hold_the_mean(pairs: list[tuple[float, int]]) -> None:
     differences, groups = apart(pairs)
-    found = clustered(differences, groups, seed=0)
+    found = of_answers(differences, groups)
     if found.method != "none":
         assert -1 <= found.low <= differences.mean() + 1e-12
         assert differences.mean() - 1e-12 <= found.high <= 1
-        wider = clustered(differences, groups, confidence=0.99, seed=0)
+        wider = of_answers(differences, groups, confidence=0.99)
         assert wider.low <= found.low
         assert found.high <= wider.high
 

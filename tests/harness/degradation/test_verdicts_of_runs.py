@@ -115,6 +115,19 @@ def test_groups_widen_the_interval_and_the_need_for_more(scores: Frames, compare
     assert pd.isna(grouped["e_value"])
 
 
+def test_a_tie_changes_nothing_about_the_groups(scores: Frames, compared: Frames) -> None:
+    # 1,000 questions on forty subjects, of which one is lost; the last question is a tie, or not.
+    groups = [f"g{i // 25}" for i in range(1000)]
+    lost, tied = ([0.0] * 25 + [1.0] * 974 + [last] for last in (1.0, 0.5))
+    whole, share = (
+        row(compared(scores("f16", [1.0] * 1000, groups=groups), scores("q4", values, groups=groups)), "q4", "facts")
+        for values in (lost, tied)
+    )
+    assert whole["detectable"] > 0.1  # of the 60 or so independent ones that they are worth
+    assert share["detectable"] == pytest.approx(whole["detectable"], rel=0.05)
+    assert share["interval"] == whole["interval"] == "clustered agresti-min"
+
+
 def test_too_few_groups_are_told(scores: Frames, compared: Frames) -> None:
     groups = [f"g{i % 5}" for i in range(400)]
     parts = [scores(m, v, groups=groups) for m, v in (("f16", GOOD), ("q4", LOST))]
