@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from harness.degradation.calibration_rows import calibration_rows
-from harness.degradation.chance import tasks_at_chance
+from harness.degradation.chance import chance_notes, tasks_at_chance
 from harness.degradation.divergence import divergence_rows
 from harness.degradation.notes import notes_on
 from harness.degradation.sets import set_table
@@ -35,10 +35,13 @@ def analyse(record: dict[str, Any], measured: Measured) -> Findings:
         for task in record["tasks"]
     }
     guess_rates = {task["scenario"]: float(task["guess_rate"]) for task in record["tasks"]}
+    mains = main_metrics(record)
+    at_chance = tasks_at_chance(instances, reference, guess_rates)
+    says_nothing = {one.task for one in at_chance}
     single = degradation_table(
         pd.concat([scores, worst_cases(scores)]),
         instances,
-        main_metrics(record),
+        {task: metric for task, metric in mains.items() if task not in says_nothing},
         reference=reference,
         null=record["null"],
         margin=float(record["margin"]),
@@ -50,5 +53,5 @@ def analyse(record: dict[str, Any], measured: Measured) -> Findings:
     return Findings(
         degradation=degradation,
         slices=slice_table(instances, reference),
-        notes=[*tasks_at_chance(instances, reference, guess_rates), *notes_on(scores, degradation)],
+        notes=[*chance_notes(at_chance, mains), *notes_on(scores, degradation)],
     )

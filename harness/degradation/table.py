@@ -34,7 +34,7 @@ def degradation_table(
         scores: one row a model, trial, instance, perturbation and metric, with the columns of
             :data:`harness.execution.records.SCORE_COLUMNS`; worst cases beside single forms.
         instances: the answers, with the columns of :data:`harness.execution.records.COLUMNS`.
-        mains: the main metric of each scenario and adapter, in the order asked.
+        mains: the main metric of each scenario and adapter that is to be judged, in the order asked.
         reference: label of the model that the others are compared with.
         null: label of the reference's second run; a loss must be one against it too.
         margin: the loss that counts as none, as a share: 0.01 is one point.

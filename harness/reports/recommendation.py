@@ -43,7 +43,10 @@ def recommend(run: Run) -> Recommendation:
     if not rows:
         return Recommendation(None, "There is nothing to choose from.", ["Only the reference was asked."])
     if all(not row["verdict"] for row in rows):
-        why = "No verdict can be given: no scenario with right or wrong answers was asked."
+        why = (
+            "No verdict can be given: no scenario with right or wrong answers was asked at which "
+            f"{run.reference} does better than guessing."
+        )
         more = "Divergence shows how much a quantization changed, not whether its answers got worse."
         return Recommendation(None, "This run does not say which to take.", [why, more])
     for wanted in (GOOD, (Verdict.SMALL,)):

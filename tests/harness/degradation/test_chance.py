@@ -3,7 +3,7 @@ from __future__ import annotations
 import pandas as pd
 import pytest
 
-from harness.degradation.chance import tasks_at_chance
+from harness.degradation.chance import AtChance, chance_notes, tasks_at_chance
 
 RATES = {"quiz": 0.25, "coin": 0.5, "open": 0.0, "text": 0.0}
 
@@ -27,11 +27,18 @@ def instances(
     )
 
 
+def notes(answers: pd.DataFrame, reference: str, rates: dict[str, float]) -> list[str]:
+    """What a reader is told."""
+    tasks = list(answers[["scenario", "adapter"]].drop_duplicates().itertuples(index=False, name=None))
+    return chance_notes(tasks_at_chance(answers, reference, rates), tasks)
+
+
 @pytest.mark.parametrize(("right", "n"), [(25, 100), (32, 100), (18, 100), (5, 100), (1, 4)])
 def test_a_reference_that_guesses_is_named(right: int, n: int) -> None:
-    assert tasks_at_chance(instances(right, n), "ref", RATES) == [
-        "The reference is not shown to do better than guessing, so this task says nothing about quantization: "
-        f"quiz ({right / n:.3f} against 0.250)."
+    assert tasks_at_chance(instances(right, n), "ref", RATES) == [AtChance("quiz", "joint", right / n, 0.25)]
+    assert notes(instances(right, n), "ref", RATES) == [
+        "The reference is not shown to do better than guessing, so this task says nothing about quantization, has no "
+        f"verdict and is not counted in the whole: quiz ({right / n:.3f} against 0.250)."
     ]
 
 
@@ -54,15 +61,16 @@ def test_only_the_reference_and_only_right_or_wrong_count() -> None:
         instances(None, 100, "text"),
         instances(50, 100, "coin"),
     ]
-    (said,) = tasks_at_chance(pd.concat(parts), "ref", RATES)
+    (said,) = notes(pd.concat(parts), "ref", RATES)
     assert said.endswith(": coin (0.500 against 0.500).")
 
 
 def test_several_tasks_are_named_in_one_sentence_and_adapters_where_they_tell_them_apart() -> None:
     other = instances(20, 100).assign(adapter="separate")
-    (said,) = tasks_at_chance(pd.concat([instances(25, 100), other, instances(40, 100, "coin")]), "ref", RATES)
+    (said,) = notes(pd.concat([instances(25, 100), other, instances(40, 100, "coin")]), "ref", RATES)
     assert said == (
-        "The reference is not shown to do better than guessing, so these tasks say nothing about quantization: "
+        "The reference is not shown to do better than guessing, so these tasks say nothing about quantization, "
+        "have no verdict and are not counted in the whole: "
         "quiz (joint) (0.250 against 0.250), quiz (separate) (0.200 against 0.250), coin (0.400 against 0.500)."
     )
 
@@ -78,13 +86,13 @@ def test_a_share_of_the_credit_counts_as_a_share() -> None:
     ties.loc[20:59, "value"] = 0.5
     assert tasks_at_chance(ties, "ref", RATES) == []
     ties.loc[20:59, "value"] = 0.1
-    (said,) = tasks_at_chance(ties, "ref", RATES)
+    (said,) = notes(ties, "ref", RATES)
     assert "(0.240 against 0.250)" in said
 
 
 def test_trials_are_averaged_and_do_not_make_more_instances() -> None:
     # 32 of 100 is not enough to be sure, 128 of 400 would be.
     trials = pd.concat([instances(32 + change, 100, trial=i) for i, change in enumerate([-4, 4, -2, 2])])
-    (said,) = tasks_at_chance(trials, "ref", RATES)
+    (said,) = notes(trials, "ref", RATES)
     assert "(0.320 against 0.250)" in said
     assert tasks_at_chance(instances(128, 400), "ref", RATES) == []
