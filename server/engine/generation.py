@@ -66,6 +66,9 @@ class Generator:
         """
         trial = sequence.trial
         assert trial is not None
+        if end < sequence.length:  # the batch had no room for the newest token, let alone those that are tried
+            sequence.trial, sequence.draft = None, ()
+            return None
         if trial.rows is None:
             trial.rows, trial.tokens = rows.copy(), trial.tokens[: end - trial.begin]
             sequence.computed = end - 1

@@ -116,6 +116,16 @@ def test_several_are_drafted_at_once(q8: Model) -> None:
             assert [result.completion for result in run(scheduler, *right)] == [result.completion for result in plain]
 
 
+@pytest.mark.parametrize("rows", [2, LENGTH, LENGTH + 1])
+def test_trials_may_be_cut_to_any_length(world: Model, rows: int) -> None:
+    """With room for the first trial, of ``LENGTH - 1`` tokens, and one or two rows more."""
+    with scheduling(world, rows=rows, epsilon=1.0, **AS_SERVED) as scheduler:
+        plain = run_in_turn(scheduler, *jobs(world))
+        right = [drafted(result.job, result.completion) for result in plain]
+        for _ in range(3):
+            assert [result.completion for result in run(scheduler, *right)] == [result.completion for result in plain]
+
+
 def test_drafts_are_no_longer_than_what_may_be_said(q8: Model) -> None:
     with scheduling(q8, **AS_SERVED) as scheduler:
         plain = run_in_turn(scheduler, *jobs(q8))
