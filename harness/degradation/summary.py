@@ -39,6 +39,7 @@ def summary_table(
     """
     rows: list[dict[str, object]] = []
     speeds = {row["model"]: row for row in efficiency.to_dict("records")}
+    own_kld = 0.0 if (degradation["scenario"] == DIVERGENCE).any() else math.nan  # known only where it was measured
     for model in models:
         label = model["label"]
         of_model = degradation[degradation["model"] == label]
@@ -51,7 +52,7 @@ def summary_table(
                 "model": label,
                 "is_reference": label == reference,
                 "is_null": label == null,
-                "kld_mean": 0.0 if label == reference else _value(moved, "kld_mean", "value"),
+                "kld_mean": own_kld if label == reference else _value(moved, "kld_mean", "value"),
                 "kld_low": _value(moved, "kld_mean", "ci_low"),
                 "kld_high": _value(moved, "kld_mean", "ci_high"),
                 "ppl_ratio": _value(moved, "ppl_ratio", "value"),

@@ -65,6 +65,10 @@ def test_divergence_is_taken_from_its_rows(three: pd.DataFrame) -> None:
     assert found.loc["null", ["kld_mean", "kld_low", "ppl_ratio"]].isna().all()
 
 
+def test_where_no_divergence_was_measured_the_reference_has_none_either(three: pd.DataFrame) -> None:
+    assert summary(three, ["f16", "q2_k", "null"], "null")["kld_mean"].isna().all()
+
+
 def test_without_right_or_wrong_there_is_no_verdict(scores: Frames, compared: Frames) -> None:
     table = compared(*(scores(m, [0.5] * 30, *TEXT) for m in ("f16", "q8_0")))
     found = summary(table, ["f16", "q8_0"])
