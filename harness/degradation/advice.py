@@ -17,7 +17,7 @@ def advice(verdict: str, delta: float, n_more: int | None, lost: Sequence[str]) 
     Args:
         verdict: on all of them together; empty where nothing was right or wrong.
         delta: share of right answers minus the reference's.
-        n_more: instances that an inconclusive verdict needs, if that is known.
+        n_more: instances that an inconclusive verdict needs; None where more would rather show a loss.
         lost: scenarios in which a loss is shown, the surest first.
     """
     points = f"{abs(100 * delta):.1f} points"
@@ -34,10 +34,12 @@ def advice(verdict: str, delta: float, n_more: int | None, lost: Sequence[str]) 
             return f"Take it{but}: what changed is shown to be within the margin in all."
         case Verdict.NONINFERIOR:
             return f"Take it{but}: what it may lose is shown to be within the margin in all."
-        case Verdict.INCONCLUSIVE if n_more is not None:
-            return f"Ask {n_more:,} more instances: what it loses may be within the margin or beyond{_shown(lost)}."
+        case Verdict.INCONCLUSIVE if n_more is None and delta < 0:
+            return f"Do not count on it: it lost {points} so far{where}; more instances would rather show that loss."
         case Verdict.INCONCLUSIVE:
-            return f"Ask more instances: what it loses may be within the margin or beyond{_shown(lost)}."
+            more = "more" if n_more is None else f"{n_more:,} more"
+            shown = f", though one in {_names(lost)} is shown" if lost else ""
+            return f"Ask {more} instances: what it loses may be within the margin or beyond{shown}."
         case Verdict.REFERENCE:
             return "What the others are compared with."
         case _ if lost:
@@ -50,10 +52,6 @@ def noise_floor(flip_rate: float) -> str:
     """Of the null run."""
     share = "" if math.isnan(flip_rate) else f", and {100 * flip_rate:.1f}% of its answers flipped"
     return f"The noise floor: the reference, asked once more{share}."
-
-
-def _shown(lost: Sequence[str]) -> str:
-    return f", though one in {_names(lost)} is shown" if lost else ""
 
 
 def _names(scenarios: Sequence[str]) -> str:

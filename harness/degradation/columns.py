@@ -37,7 +37,11 @@ DEGRADATION = (
     Column("e_value", NUMBER, "evidence against no difference that may be looked at any time; 20 is enough at 5%"),
     Column("detectable", NUMBER, "the least loss that so many instances show four times of five at this flip rate"),
     Column("verdict", TEXT, "what can be said with the run's margin; for main metrics of originals only"),
-    Column("n_more", MAYBE_COUNT, "instances that an inconclusive verdict still needs; missing where none would do"),
+    Column(
+        "n_more",
+        MAYBE_COUNT,
+        "instances that an inconclusive verdict still needs; missing where more would rather show a loss",
+    ),
 )
 SLICES = (
     Column("model", TEXT, "what is compared with the reference"),

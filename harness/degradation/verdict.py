@@ -33,7 +33,10 @@ class Limits(NamedTuple):
 
 
 class Judged(NamedTuple):
-    """A verdict, and how many more instances an inconclusive one takes; None for others, and where none would do."""
+    """A verdict, and how many more instances an inconclusive one takes.
+
+    None for other verdicts, and where more instances would rather show a loss than that there is none.
+    """
 
     verdict: Verdict
     n_more: int | None
@@ -79,12 +82,12 @@ def _verdict(limits: Limits, margin: float, *, is_loss: bool) -> Verdict:
 def _more(delta: float, n: int, flip_high: float, margin: float) -> int | None:
     """Instances beyond ``n`` until non-inferiority is shown four times of five, if nothing is lost.
 
-    Where n is that many already, what was seen is a loss: then until it is shown to be within the margin, if the loss
-    is as seen. None where it is seen to be the margin or more: more instances would rather show that.
+    None where a loss of the margin or more is seen: more instances would rather show that. Where n is enough already,
+    a smaller loss is seen: then until it is shown to be within the margin, if it is as seen.
     """
-    if math.isnan(flip_high):
+    if math.isnan(flip_high) or delta <= -margin:
         return None
     needed = needed_noninferiority(flip_high, margin)
-    if needed <= n and -margin < delta < 0:
+    if needed <= n and delta < 0:
         needed = needed_noninferiority(max(flip_high, -delta), margin, delta=delta)
     return needed - n if needed > n else None

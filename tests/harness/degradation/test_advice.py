@@ -51,7 +51,8 @@ from harness.degradation.verdict import Verdict
             Verdict.INCONCLUSIVE,
             None,
             ["sums"],
-            "Ask more instances: what it loses may be within the margin or beyond, though one in sums is shown.",
+            "Do not count on it: it lost 2.5 points so far, in sums above all; more instances would rather show that "
+            "loss.",
         ),
         (Verdict.REFERENCE, None, [], "What the others are compared with."),
         ("", None, ["text"], "No question was right or wrong; it lost in text."),

@@ -82,9 +82,11 @@ def test_a_loss_near_the_margin_needs_more_than_no_loss_would() -> None:
     assert found.n_more > 2000
 
 
-def test_where_more_instances_would_rather_show_the_loss_none_are_asked_for() -> None:
-    limits = Limits(-0.012, -0.018, -0.006, -0.02, -0.004)
-    found = judge(limits, n=10_000, flip_high=0.06, holm_significant=False, margin=0.01)
+@pytest.mark.parametrize("n", [30, 10_000])
+@pytest.mark.parametrize("delta", [-0.01, -0.167])
+def test_where_more_instances_would_rather_show_the_loss_none_are_asked_for(n: int, delta: float) -> None:
+    limits = Limits(delta, delta - 0.1, delta + 0.1, delta - 0.12, delta + 0.12)
+    found = judge(limits, n=n, flip_high=0.3, holm_significant=False, margin=0.01)
     assert found == ("inconclusive", None)
 
 
