@@ -170,6 +170,7 @@ def _encode(
         if n_vocab > 1:
             second = _first(row, max(highest(row, 0, first), highest(row, first + 1, n_vocab)), first)
         border, left = _border(row, peak, first, second, size - HEAD, found)
+        left -= _length(n_vocab) - most  # the last one shortens nothing, and its step may be any
         at, last, count = HEAD, -1, 0
         kept, kept_weighted, rounded = np.float64(0), np.float64(0), np.float64(0)
         for i in range(n_vocab):

@@ -156,6 +156,44 @@ def test_a_compact_row_is_a_twentieth_of_two_bytes_a_token(n_vocab: int) -> None
     assert COMPACT.stride(n_vocab) % 4 == EXACT.stride(n_vocab) % 4 == 0
 
 
+def guarded_encode(p: NDArray[np.float32]) -> NDArray[np.uint8]:
+    """One compact row, and that nothing was written behind it."""
+    guarded = np.full(COMPACT.stride(p.shape[1]) + 8, 0xAB, np.uint8)
+    stored = guarded[:-8].reshape(1, -1)
+    assert COMPACT.encode(p, np.zeros(1, np.intp), np.zeros(1, np.int32), stored, np.empty(1))
+    assert (guarded[-8:] == 0xAB).all()
+    measures = empty_measures(1)
+    assert COMPACT.compare(p, np.zeros(1, np.intp), np.zeros(1, np.int32), stored, measures) == FINE
+    assert measures[0, COLUMNS.index("kld")] < 1e-5
+    return stored
+
+
+@pytest.mark.parametrize("n_vocab", [19000, 20000, 32000, 32767])
+def test_a_compact_row_that_is_filled_to_its_end_ends_there(n_vocab: int) -> None:
+    """Its likely tokens leave 4 bytes to one more, which lies so far behind them that it would need 5."""
+    likely, far = divmod(COMPACT.stride(n_vocab) - 18 - 4, 3)
+    p = np.full((1, n_vocab), -100, np.float32)
+    p[0, : likely - far] = 0
+    p[0, likely - far - 1 + 128 * np.arange(1, far + 1)] = 0  # 4 bytes each
+    p[0, -1] = -0.1
+    stored = guarded_encode(p)
+    assert stored[:, 16:18].copy().view(np.uint16) == likely
+
+
+@pytest.mark.parametrize("n_vocab", [127, 128, 200, 255, 256, 16383, 16384, 32768])
+def test_a_compact_row_never_grows_beyond_its_bytes(n_vocab: int) -> None:
+    """Few likely tokens at ids far apart, more of one bucket at the end: all lengths of steps, none left over."""
+    rng = np.random.default_rng(n_vocab)
+    for _ in range(300):
+        p = np.full((1, n_vocab), -100, np.float32)
+        room = COMPACT.stride(n_vocab) - 18
+        likely = rng.integers(room // 4 - 3, room // 3 + 1)
+        p[0, : min(likely, n_vocab)] = 0
+        p[0, rng.integers(0, n_vocab, rng.integers(0, 5))] = 0
+        p[0, rng.integers(n_vocab // 2, n_vocab, rng.integers(1, 4))] = -0.1
+        guarded_encode(p)
+
+
 def test_a_compact_store_of_a_sure_model_is_close() -> None:
     """Where a thousand of 32,000 tokens have all but a little of the probability, as models of language have it."""
     p, q = random_pair(10, 32000, 8, 0.1)
