@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.degradation.pooled import ALL
 from harness.metrics.table import METRICS
 from harness.reports import numbers
 from harness.reports.plots.base import (
@@ -30,7 +31,7 @@ from harness.results import Run
 
 MOST_ROWS = 48
 """Intervals in one drawing."""
-ALL = "all models"
+EVERY = "all models"
 TOGETHER = "all together"
 """The row of all right-or-wrong questions."""
 
@@ -41,7 +42,7 @@ def forest(run: Run) -> Plot | None:
     if not lines:
         return None
     models = list(dict.fromkeys(line["model"] for line in lines))
-    views = {ALL: _drawing(lines, run, named=True)} if len(models) > 1 and len(lines) <= MOST_ROWS else {}
+    views = {EVERY: _drawing(lines, run, named=True)} if len(models) > 1 and len(lines) <= MOST_ROWS else {}
     views |= {model: _drawing([line for line in lines if line["model"] == model], run) for model in models}
     return Plot(
         "forest",
@@ -62,16 +63,16 @@ def differences(run: Run) -> list[dict[str, Any]]:
     shares = [name for name, metric in METRICS.items() if metric.is_share]
     rows = rows[rows["metric"].isin(shares) & (rows["perturbation"] == "")]
     adapters = rows.groupby("scenario")["adapter"].nunique()
-    pooled = table[table["scenario"] == "all"]
+    pooled = table[table["scenario"] == ALL]
     found: list[dict[str, Any]] = []
     for line in records(pd.concat([pooled, rows]).dropna(subset=["delta"])):
         several = adapters.get(line["scenario"], 1) > 1
-        better = line["scenario"] == "all" or METRICS[line["metric"]].higher_is_better
+        better = line["scenario"] == ALL or METRICS[line["metric"]].higher_is_better
         limits = line["delta"], line["ci_low"], line["ci_high"]
         found.append(
             line
             | {
-                "task": TOGETHER if line["scenario"] == "all" else task_name(line, several=several),
+                "task": TOGETHER if line["scenario"] == ALL else task_name(line, several=several),
                 "better": better,
                 "words": numbers.difference(*limits, is_share=True),
                 "told": verdict(line["verdict"], line["n_more"]),

@@ -12,7 +12,7 @@ from made_run import make_run
 
 from harness.efficiency.samples import Quantity
 from harness.reports.plots.base import Plot, clipped
-from harness.reports.plots.forest import ALL, MOST_ROWS, TOGETHER, forest
+from harness.reports.plots.forest import EVERY, MOST_ROWS, TOGETHER, forest
 from harness.reports.plots.speed import speed
 from harness.reports.plots.spread import divergence_spread, perplexity
 from harness.reports.plots.trade_off import MOST_LABELS, accuracy_by_size, divergence_by_size, pareto
@@ -94,7 +94,7 @@ def test_many_models_are_named_only_on_the_line() -> None:
 
 def test_all_models_stand_side_by_side_where_there_is_room(made: Run) -> None:
     views = made_of(forest, made).views
-    assert list(views) == [ALL, "q8_0", "q4_k_m", "q2_k", "null"]
+    assert list(views) == [EVERY, "q8_0", "q4_k_m", "q2_k", "null"]
     labels = views["q2_k"]["layout"]["yaxis"]["ticktext"]
     assert labels == [TOGETHER, "facts", "quiz (separate)", "quiz (joint)"]
     many = tuple((f"task_{number}", "generation", "exact_match") for number in range(MOST_ROWS // 2))
