@@ -23,6 +23,7 @@ else starts over from the prompt.
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 
 import numpy as np
@@ -80,7 +81,11 @@ class Trial:
 
 
 def _difference(row: NDArray[np.float32], other: NDArray[np.float32]) -> float:
-    return 0.0 if np.array_equal(row, other) else float(np.abs(row - other).max())
+    if np.array_equal(row, other):
+        return 0.0
+    with np.errstate(invalid="ignore"):  # minus infinity from itself
+        difference = float(np.abs(row - other).max())
+    return math.inf if math.isnan(difference) else difference
 
 
 class Caution:

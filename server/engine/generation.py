@@ -66,6 +66,9 @@ class Generator:
         """
         trial = sequence.trial
         assert trial is not None
+        # All of them, lest a token that is not even in the answer leave such keys and values behind.
+        if not np.isfinite(rows.max(axis=1)).all():
+            raise NotNumbersError
         if end < sequence.length:  # the batch had no room for the newest token, let alone those that are tried
             sequence.trial, sequence.draft = None, ()
             return None

@@ -299,7 +299,8 @@ class Scheduler:
         """Fail the sequence whose logits are not numbers; if several are active, begin them again one at a time.
 
         Which one it is does not show: attention gives the others weight 0 in its NaN, and 0 times NaN is NaN. Nor may
-        its keys and values stay behind in the cache. One whose beginning was shown to a client cannot begin again.
+        its keys and values stay behind in the cache. One whose beginning was shown to a client cannot begin again,
+        unless it is as it would be after any trial that failed. None tries its draft again: that may be what is broken.
         """
         tickets = list(self._active.values())
         self._active.clear()
@@ -307,11 +308,13 @@ class Scheduler:
         self._reader.discard()
         alone = len(tickets) == 1
         for ticket in reversed(tickets):
-            if alone or ticket.shown > len(ticket.sequence.prompt):
+            is_tried = ticket.sequence.trial is not None
+            if not is_tried and (alone or ticket.shown > len(ticket.sequence.prompt)):
                 ticket.fail(SequenceFailed(why))
                 self._meter.failed()
                 continue
             ticket.sequence.release()
             ticket.sequence = Sequence(ticket.job, self._model, ticket.sequence.timings)
+            ticket.sequence.draft = ()
             ticket.alone = True
             self._waiting.appendleft(ticket)

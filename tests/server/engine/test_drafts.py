@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_parts import bits, job, run, run_in_turn, scheduling
+from engine_parts import BROKEN, TIMEOUT, bits, job, run, run_in_turn, scheduling
 
 from server.engine.context import Batch, Context
 from server.engine.draft import EPSILON, PROOF, Caution, Trial, epsilon
@@ -126,6 +126,29 @@ def test_trials_may_be_cut_to_any_length(world: Model, rows: int) -> None:
             assert [result.completion for result in run(scheduler, *right)] == [result.completion for result in plain]
 
 
+@pytest.mark.parametrize("overlap", [False, True])
+@pytest.mark.parametrize("believed", [False, True])
+@pytest.mark.parametrize("flash_attention", ["off", "on"])
+def test_a_draft_that_is_not_numbers_harms_nobody(
+    broken_model: Model, overlap: bool, believed: bool, flash_attention: str
+) -> None:
+    """Neither where it begins to be wrong, nor behind that; alone, beside others, and where some of it was shown."""
+    with scheduling(broken_model, overlap=overlap, flash_attention=flash_attention) as scheduler:
+        plain = run_in_turn(scheduler, *jobs(broken_model))
+        if believed:
+            run_in_turn(scheduler, *(drafted(result.job, result.completion) for result in plain * 2))
+        for place in (3, 12, LENGTH - 2, LENGTH - 1):
+            bad = [
+                drafted(result.job, (*result.completion[:place], BROKEN, *result.completion[place + 1 :]))
+                for result in plain
+            ]
+            bad[1] = drafted(bad[1], (*bad[1].draft[:8], BROKEN, *bad[1].draft[9:]))
+            for found in (run_in_turn(scheduler, *bad), run(scheduler, *bad, plain[0].job)):
+                assert [result.completion for result in found[: len(bad)]] == [result.completion for result in plain]
+            (ticket,) = scheduler.submit(bad[:1], lambda: None)
+            assert ticket.future.result(TIMEOUT).completion == plain[0].completion
+
+
 def test_drafts_are_no_longer_than_what_may_be_said(q8: Model) -> None:
     with scheduling(q8, **AS_SERVED) as scheduler:
         plain = run_in_turn(scheduler, *jobs(q8))
@@ -148,6 +171,8 @@ def test_a_trial_moves_by_its_worse_end() -> None:
     assert (trial.end, trial.moved(rows[0]), trial.moved(other)) == (13, 0, 0.5)
     trial.alone = -3 * other
     assert trial.moved(other) == 1.5
+    rows[-1, 0] = -math.inf
+    assert trial.moved(rows[-1] + other) == math.inf
 
 
 def test_failing_trials_become_seldom() -> None:
