@@ -52,7 +52,7 @@ class Models:
         self._spec = spec
         self._folder = folder
         self._display = display
-        self._predictions = Predictions()
+        self._predictions = Predictions(candidates[0].label)
 
     def try_all(self, text: Text | None) -> Tried:
         """Start every model once before the first question: hours of answers are not lost to the last one's bad file.

@@ -21,18 +21,25 @@ _Key = tuple[str, str, int, str, str]
 
 
 class Predictions:
-    """Answers of the first model that is asked, in token ids; safe to use from many threads."""
+    """The reference's answers in token ids, which nobody else adds to; safe to use from many threads."""
 
-    def __init__(self) -> None:
+    def __init__(self, reference: str) -> None:
+        """Keep what the model with this label writes; it is asked before the others."""
+        self._reference = reference
         self._vocabulary: tuple[int, ...] | None = None
         self._said: dict[_Key, tuple[int, ...]] = {}
 
-    def fit(self, endpoint: Endpoint) -> bool:
-        """Whether answers of the model behind an endpoint can be kept, or predicted by those that are."""
+    def fit(self, endpoint: Endpoint, model: str) -> bool:
+        """Whether the answers of a model can be kept, if it is the reference, or else be predicted by those that are.
+
+        Args:
+            endpoint: where the model is asked.
+            model: its label.
+        """
         if not endpoint.predicts:
             return False
         vocabulary = _tokens(endpoint)
-        if self._vocabulary is None:
+        if model == self._reference:
             self._vocabulary = vocabulary
         return vocabulary == self._vocabulary
 
@@ -40,10 +47,10 @@ class Predictions:
         """The request with what is known of its answer."""
         return replace(request, prediction=self._said.get(_key(task, instance), ()))
 
-    def learn(self, task: Task, instance: Instance, completions: list[Completion]) -> None:
-        """Keep what was generated, if it is the first answer to this."""
-        if len(completions) == 1 and completions[0].generated:
-            self._said.setdefault(_key(task, instance), completions[0].generated)
+    def learn(self, model: str, task: Task, instance: Instance, completions: list[Completion]) -> None:
+        """Keep what was generated, be it nothing, if it is the reference's."""
+        if model == self._reference and len(completions) == 1:
+            self._said[_key(task, instance)] = completions[0].generated
 
 
 def _tokens(window: Window) -> tuple[int, ...]:

@@ -129,7 +129,7 @@ def judgements(metrics: Sequence[Metric], instance: Instance, answer: Answer) ->
 def _predicted(request: Request, completion: Completion) -> tuple[int | None, int | None]:
     """How much was predicted, and how much of that came true; the next token is the first that differs."""
     predicted, generated = request.prediction, completion.generated
-    if not predicted or not generated:
+    if not predicted:
         return None, None
     same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(predicted, generated, strict=False))
     return len(predicted), sum(1 for _ in same)

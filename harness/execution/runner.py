@@ -53,7 +53,7 @@ def run_task(
         task: what to ask.
         concurrency: lets requests through.
         tick: called when an instance is done.
-        predictions: what another model wrote, and where this one's answers are kept if it is the first.
+        predictions: what the reference wrote, and where its answers are kept if this is the reference.
 
     Raises:
         RunError: an instance could not be asked; it is named, and the others under way are given up.
@@ -67,7 +67,7 @@ def run_task(
         fitting = {instance: request for instance, request in requests.items() if request}
         left_out = [instance for instance, request in requests.items() if not request]
         generates = any(not request.echo for request in fitting.values())
-        known = predictions if predictions and generates and predictions.fit(endpoint) else None
+        known = predictions if predictions and generates and predictions.fit(endpoint, model) else None
         for _ in left_out:
             tick()
         # Prompts with the same beginning one after the other, so that the server still has it when the next one comes.
@@ -118,6 +118,6 @@ def _ask(
         completions = endpoint.complete(request)
         seconds = time.monotonic() - begin
     if predictions is not None and not request.echo:
-        predictions.learn(task, instance, completions)
+        predictions.learn(model, task, instance, completions)
     answer = task.adapter.read(instance, request, completions)
     return record(model, task, instance, request, answer, completions, seconds)

@@ -43,8 +43,8 @@ def candidate(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
         yield found
 
 
-def ask(endpoint: Endpoint, task: Task, predictions: Predictions | None) -> list[dict[str, Any]]:
-    asked = run_task(endpoint, "m", task, concurrency=Concurrency(1), tick=lambda: None, predictions=predictions)
+def ask(endpoint: Endpoint, task: Task, predictions: Predictions | None, model: str = "q8_0") -> list[dict[str, Any]]:
+    asked = run_task(endpoint, model, task, concurrency=Concurrency(1), tick=lambda: None, predictions=predictions)
     return [record.answer for record in asked.records]
 
 
@@ -55,8 +55,8 @@ def without(rows: list[dict[str, Any]], *names: str) -> list[dict[str, Any]]:
 def test_answers_are_the_same_and_where_they_depart_is_known(
     endpoint: Endpoint, candidate: Endpoint, task: Task
 ) -> None:
-    predictions = Predictions()
-    reference = ask(endpoint, task, predictions)
+    predictions = Predictions("f16")
+    reference = ask(endpoint, task, predictions, "f16")
     assert {(row["n_predicted"], row["n_accepted"]) for row in reference} == {(None, None)}
     predicted, plain = ask(candidate, task, predictions), ask(candidate, task, None)
     changing = ("seconds", "n_predicted", "n_accepted", "token_logprobs", "logprob")
@@ -70,21 +70,32 @@ def test_answers_are_the_same_and_where_they_depart_is_known(
 def test_answers_of_another_vocabulary_are_no_prediction(
     endpoint: Endpoint, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    predictions = Predictions()
-    assert predictions.fit(endpoint)
-    assert predictions.fit(endpoint)
+    predictions = Predictions("f16")
+    assert not predictions.fit(endpoint, "q8_0")  # nothing is known yet
+    assert predictions.fit(endpoint, "f16")
+    assert predictions.fit(endpoint, "q8_0")
     monkeypatch.setattr(endpoint, "tokenize", ByteWindow().tokenize)
-    assert not predictions.fit(endpoint)
+    assert not predictions.fit(endpoint, "q8_0")
     assert {row["n_predicted"] for row in ask(endpoint, task, predictions)} == {None}
 
 
-def test_the_first_answer_is_kept(task: Task) -> None:
-    predictions = Predictions()
+def test_only_the_reference_teaches(endpoint: Endpoint, candidate: Endpoint, task: Task) -> None:
+    # A reference whose endpoint knows of no predictions was asked before.
+    predictions = Predictions("f16")
+    for model in ("q8_0", "q4_k_m"):
+        assert {row["n_predicted"] for row in ask(candidate, task, predictions, model)} == {None}
+    ask(endpoint, task, predictions, "f16")
+    assert all(row["n_predicted"] for row in ask(candidate, task, predictions))
+
+
+@pytest.mark.parametrize("ids", [(), (1, 2)])
+def test_what_the_reference_wrote_is_kept_be_it_nothing(ids: tuple[int, ...], task: Task) -> None:
+    predictions = Predictions("f16")
     instance, other = task.instances[:2]
     request = task.request(instance, ByteWindow())
-    for ids in ((), (1, 2), (3,)):
-        predictions.learn(task, instance, [Completion("", (), (), (), "stop", generated=ids)])
-    assert predictions.added(request, task, instance).prediction == (1, 2)
+    for model, generated in (("f16", ids), ("q8_0", (3,))):
+        predictions.learn(model, task, instance, [Completion("", (), (), (), "stop", generated=generated)])
+    assert predictions.added(request, task, instance).prediction == ids
     assert predictions.added(request, task, other).prediction == ()
 
 
@@ -102,7 +113,7 @@ def test_an_endpoint_without_predictions_is_asked_once(
         return answer
 
     monkeypatch.setattr(endpoint, "_send", forgetful)
-    rows = ask(endpoint, task, Predictions())
+    rows = ask(endpoint, task, Predictions("f16"), "f16")
     assert len(asked) == N + 1
     assert {row["n_predicted"] for row in rows} == {None}
     assert not endpoint.predicts
