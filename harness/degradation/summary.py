@@ -12,7 +12,10 @@ from harness.degradation.advice import LOSSES, advice, noise_floor
 from harness.degradation.divergence import SCENARIO as DIVERGENCE
 from harness.degradation.pooled import ALL
 from harness.degradation.verdict import Verdict
+from harness.metrics.table import METRICS
 
+GOOD = (Verdict.EQUIVALENT, Verdict.NONINFERIOR)
+"""What is said of a model that keeps within the margin, and of which no loss is shown."""
 COLUMNS = [
     *("model", "is_reference", "is_null", "bytes", "bits_per_weight", "n", "value", "delta", "ci_low", "ci_high"),
     *("flip_rate", "kld_mean", "kld_low", "kld_high", "ppl_ratio", "same_top"),
@@ -80,6 +83,10 @@ def _advice(pooled: Mapping[str, Any], of_model: pd.DataFrame, *, is_reference: 
     if is_reference:
         return advice(Verdict.REFERENCE, 0.0, None, [])
     shown = of_model[of_model["verdict"].isin(LOSSES) & (of_model["scenario"] != ALL)]
+    if pooled["verdict"]:  # which is about points, so only what is counted in points is named beside it
+        shown = shown[shown["metric"].isin([name for name, metric in METRICS.items() if metric.is_share])]
+    if pooled["verdict"] in GOOD:
+        shown = shown[shown["verdict"] != Verdict.SMALL]
     surest_first = shown.sort_values("p_holm", kind="stable")["scenario"].unique()
     n_more = None if pd.isna(pooled["n_more"]) else int(pooled["n_more"])
     return advice(pooled["verdict"], pooled["delta"], n_more, list(map(str, surest_first)))

@@ -18,7 +18,7 @@ def markdown_report(run: Run) -> str:
     lines = ["# What quantization cost", "", f"**{found.headline}** {' '.join(found.reasons)}", ""]
     lines += _table(headings(run), overview(run))
     for model in run.models:
-        rows = list(rows_of(run.findings.degradation, model["label"]))
+        rows = list(rows_of(run.findings.degradation, model["label"], run.margin))
         if model["label"] != run.reference and rows:
             lines += ["", f"## {model['label']} against {run.reference}", "", *_table(HEADINGS, rows)]
     lines += ["", "## How to read this", "", *(f"- {line}" for line in legend(run))]

@@ -49,7 +49,7 @@ def overview(run: Run) -> list[Line]:
             flips=numbers.share(row["flip_rate"]),
             kld=numbers.divergence(row["kld_mean"]),
             speed=numbers.speed(row["decode_tokens_per_second"]),
-            verdict=NOISE if row["is_null"] else verdict(row["verdict"], row["n_more"]),
+            verdict=NOISE if row["is_null"] else verdict(row, run.margin),
         )
         for row in records(run.summary)
     ]
@@ -65,5 +65,6 @@ def legend(run: Run) -> list[str]:
         "not whether answers got worse. tok/s: tokens generated a second, median.",
         "verdict: equivalent, no difference beyond the margin either way; non-inferior, no loss beyond it; small loss, "
         "within margin, a loss, shown to be smaller than the margin; degraded, a loss, perhaps within it; degraded "
-        "beyond margin, a larger loss; inconclusive, too few questions to say.",
+        "beyond margin, a larger loss; inconclusive, too few questions to say: so many more may settle it, or it looks "
+        "like a loss of the margin or more, which more would rather show.",
     ]

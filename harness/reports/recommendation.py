@@ -7,14 +7,18 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from harness.degradation.summary import GOOD
 from harness.degradation.verdict import Verdict
 from harness.efficiency.samples import Quantity, samples_frame
 from harness.reports import numbers
-from harness.reports.rows import records
+from harness.reports.losses import Loss, losses_of, names
+from harness.reports.rows import looks_lost, records
 from harness.results import Run
 
-GOOD = (Verdict.EQUIVALENT, Verdict.NONINFERIOR)
+WITHIN = (*GOOD, Verdict.SMALL)
 BAD = (Verdict.BEYOND, Verdict.DEGRADED)
+MOST_LOSSES = 5
+"""Scenarios that are told one by one."""
 REASONS = {
     Verdict.EQUIVALENT: "its answers are as often right as {reference}'s, within {margin}",
     Verdict.NONINFERIOR: "it loses less than {margin} against {reference}",
@@ -34,6 +38,7 @@ class Recommendation(NamedTuple):
 def recommend(run: Run) -> Recommendation:
     """The smallest file that is shown to keep within the margin; with a loss that is shown only if there is no other.
 
+    One that lost more than the margin in a single scenario is taken only if all of them did, and never without saying.
     Divergence alone recommends nothing: near the reference it does not tell what becomes of answers.
     """
     summary = run.summary
@@ -49,28 +54,62 @@ def recommend(run: Run) -> Recommendation:
         )
         more = "Divergence shows how much a quantization changed, not whether its answers got worse."
         return Recommendation(None, "This run does not say which to take.", [why, more])
-    for wanted in (GOOD, (Verdict.SMALL,)):
-        fitting = [row for row in rows if row["verdict"] in wanted]
-        if fitting:
-            return _take(fitting[0], rows, reference, run)
+    lost = {row["model"]: losses_of(run, row["model"]) for row in rows}
+    fitting = [row for row in rows if row["verdict"] in WITHIN]
+    if fitting:  # of those alike, the first is the smallest
+        best = min(fitting, key=lambda row: (_goes_beyond(lost[row["model"]]), row["verdict"] not in GOOD))
+        return _take(best, rows, reference, lost, run)
     unsure = [row for row in rows if row["verdict"] == Verdict.INCONCLUSIVE]
     if unsure:
-        return Recommendation(None, "This run does not yet say which to take.", [_unsure(row) for row in unsure[:3]])
+        return Recommendation(
+            None, "This run does not yet say which to take.", [_unsure(row, run) for row in unsure[:3]]
+        )
     headline = f"Stay with {run.reference}, or try larger quantizations."
     return Recommendation(None, headline, ["All of these lose answers, more than chance explains."])
 
 
-def _take(row: dict[str, Any], rows: list[dict[str, Any]], reference: dict[str, Any], run: Run) -> Recommendation:
+def _take(
+    row: dict[str, Any],
+    rows: list[dict[str, Any]],
+    reference: dict[str, Any],
+    lost: dict[str, list[Loss]],
+    run: Run,
+) -> Recommendation:
+    own = sorted(lost[row["model"]], key=lambda loss: not loss.matters)
     margin = f"{100 * run.margin:g} percentage point{'' if run.margin == 0.01 else 's'}"
     why = REASONS[Verdict(row["verdict"])].format(reference=run.reference, margin=margin)
     reasons = [f"{why[0].upper()}{why[1:]} ({_interval(row)})."]
+    reasons += [loss.sentence for loss in own[:MOST_LOSSES]]
+    reasons += [f"It lost in {len(own) - MOST_LOSSES} more scenarios."] if len(own) > MOST_LOSSES else []
     gains = _gains(row, reference, speed_ratio(run, row["model"]))
     reasons += [f"It is {gains} than {run.reference}."] if gains else []
     smaller = [one for one in rows if one["bytes"] < row["bytes"]]
-    lost = [one["model"] for one in smaller if one["verdict"] in BAD]
-    reasons += [f"Smaller files lose more: {', '.join(lost)}."] if lost else []
-    reasons += [_unsure(one) for one in smaller if one["verdict"] == Verdict.INCONCLUSIVE]
-    return Recommendation(row["model"], f"Take {row['model']}.", reasons)
+    worse = [one["model"] for one in smaller if one["verdict"] in BAD]
+    reasons += [f"Smaller files lose more: {', '.join(worse)}."] if worse else []
+    reasons += [_passed_over(one, lost[one["model"]]) for one in smaller if one["verdict"] in WITHIN]
+    reasons += [_unsure(one, run) for one in smaller if one["verdict"] == Verdict.INCONCLUSIVE]
+    return Recommendation(row["model"], _headline(row["model"], own), reasons)
+
+
+def _headline(model: str, lost: list[Loss]) -> str:
+    """``Take q4_k_m, but not for world_facts: it lost 3.1 points there.``"""
+    severe = [loss for loss in lost if loss.matters]
+    if not severe:
+        return f"Take {model}."
+    there = f": it lost {severe[0].points} there" if len(severe) == 1 else ""
+    return f"Take {model}, but not for {names([loss.task for loss in severe])}{there}."
+
+
+def _passed_over(row: dict[str, Any], lost: list[Loss]) -> str:
+    """Why a smaller file is not taken, although it keeps within the margin in all."""
+    beyond = [loss.task for loss in lost if loss.is_beyond]
+    if beyond:
+        return f"{row['model']} is smaller, but lost more than the margin in {names(beyond)}."
+    return f"{row['model']} is smaller, but is shown to lose, though within the margin ({_interval(row)})."
+
+
+def _goes_beyond(lost: list[Loss]) -> bool:
+    return any(loss.is_beyond for loss in lost)
 
 
 def _interval(row: dict[str, Any]) -> str:
@@ -99,7 +138,9 @@ def _gains(row: dict[str, Any], reference: dict[str, Any], faster: float) -> str
     return " and ".join(gains)
 
 
-def _unsure(row: dict[str, Any]) -> str:
-    if pd.isna(row["n_more"]):
-        return f"Of {row['model']} this run cannot say whether its loss is within the margin."
-    return f"{row['model']} needs some {numbers.count(int(row['n_more']))} more instances for a verdict."
+def _unsure(row: dict[str, Any], run: Run) -> str:
+    if not pd.isna(row["n_more"]):
+        return f"{row['model']} needs some {numbers.count(int(row['n_more']))} more instances for a verdict."
+    if looks_lost(row, run.margin):
+        return f"{row['model']} looks like a loss beyond the margin ({_interval(row)}); more would rather show that."
+    return f"Of {row['model']} this run cannot say whether its loss is within the margin."

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple, cast
 
 import pandas as pd
 
+from harness.degradation.verdict import Verdict
 from harness.degradation.worst import WORST
 from harness.methods import short_name
 from harness.metrics.table import METRICS
@@ -30,10 +31,10 @@ class Row(NamedTuple):
     verdict: str
 
 
-def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
+def rows_of(degradation: pd.DataFrame, model: str, margin: float) -> Iterator[Row]:
     """The lines of one model, in the order of the table: of every task the main metric, as asked and in the worst case.
 
-    Other metrics and single perturbations are in the files only.
+    Other metrics and single perturbations are in the files only. The margin is that of the verdicts.
     """
     shown = main_rows(degradation)
     adapters = shown.groupby("scenario")["adapter"].nunique()
@@ -50,7 +51,7 @@ def rows_of(degradation: pd.DataFrame, model: str) -> Iterator[Row]:
             arrow=numbers.arrow(*interval, higher_is_better=metric.higher_is_better),
             flips="" if pd.isna(line["flips_to_wrong"]) else f"-{line['flips_to_wrong']} +{line['flips_to_right']}",
             p_value=numbers.p_value(line["p_value"]),
-            verdict=verdict(line["verdict"], line["n_more"]),
+            verdict=verdict(line, margin),
         )
 
 
@@ -73,6 +74,23 @@ def task_name(line: dict[str, Any], *, several: bool) -> str:
     return f"{line['scenario']} ({', '.join(told)})" if told else line["scenario"]
 
 
-def verdict(word: str, n_more: float | None) -> str:
-    """``inconclusive: 640 more instances``."""
-    return word if not word or pd.isna(n_more) else f"{word}: {numbers.count(int(n_more))} more instances"
+def verdict(line: Mapping[str, Any], margin: float) -> str:
+    """``inconclusive: 640 more instances``, or ``inconclusive: looks like a loss`` where more would rather show that.
+
+    Args:
+        line: of the degradation table, or of the summary.
+        margin: the loss that counts as none, as a share.
+    """
+    word: str = line["verdict"]
+    if word != Verdict.INCONCLUSIVE:
+        return word
+    if not pd.isna(line["n_more"]):
+        return f"{word}: {numbers.count(int(line['n_more']))} more instances"
+    return f"{word}: looks like a loss" if looks_lost(line, margin) else word
+
+
+def looks_lost(line: Mapping[str, Any], margin: float) -> bool:
+    """Whether the loss that is seen is the margin or more, so that more instances would rather show it."""
+    metric = METRICS.get(line.get("metric", ""))  # accuracy, which is none of these, is the better the more it is
+    better = 1 if metric is None or metric.higher_is_better else -1
+    return bool(better * line["delta"] <= -margin)

@@ -52,7 +52,7 @@ def _print_overview(console: Console, run: Run) -> None:
 
 
 def _print_rows(console: Console, label: str, run: Run) -> None:
-    rows = list(rows_of(run.findings.degradation, label))
+    rows = list(rows_of(run.findings.degradation, label, run.margin))
     shown = rows if len(rows) <= MOST_ROWS else [row for row in rows if row.arrow in COLOURS]
     if not rows:
         return

@@ -75,7 +75,7 @@ def differences(run: Run) -> list[dict[str, Any]]:
                 "task": TOGETHER if line["scenario"] == ALL else task_name(line, several=several),
                 "better": better,
                 "words": numbers.difference(*limits, is_share=True),
-                "told": verdict(line["verdict"], line["n_more"]),
+                "told": verdict(line, run.margin),
             }
         )
     order = {model["label"]: place for place, model in enumerate(run.models)}

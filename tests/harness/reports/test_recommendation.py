@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 from made_run import make_run
 
+from harness.reports.losses import names
 from harness.reports.recommendation import recommend, speed_ratio
 from harness.results import Run
 
@@ -16,10 +17,15 @@ Judged = Callable[..., Run]
 
 @pytest.fixture
 def judged(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> Judged:
-    """A run whose two quantizations have these verdicts, and need so many more instances."""
+    """A run whose two quantizations have these verdicts, and need so many more instances; ``lost`` by single tasks."""
 
-    def make(q8_0: str, q2_k: str, n_more: int | None = None, **record: Any) -> Run:
+    def make(
+        q8_0: str, q2_k: str, n_more: int | None = None, lost: dict[tuple[str, str], str] | None = None, **record: Any
+    ) -> Run:
         table = degradation.copy()
+        table.loc[table["scenario"] != "all", "verdict"] = ""
+        for (model, scenario), verdict in (lost or {}).items():
+            table.loc[(table["model"] == model) & (table["scenario"] == scenario), "verdict"] = verdict
         for model, verdict in (("q8_0", q8_0), ("q2_k", q2_k)):
             pooled = (table["model"] == model) & (table["scenario"] == "all")
             table.loc[pooled, ["verdict", "n_more"]] = [verdict, n_more if verdict == "inconclusive" else None]
@@ -62,6 +68,67 @@ def test_it_does_not_know_from_divergence_alone(judged: Judged) -> None:
     found = recommend(judged("", ""))
     assert found.headline == "This run does not say which to take."
     assert "no scenario with right or wrong answers" in found.reasons[0]
+
+
+def test_more_instances_are_not_asked_for_where_they_would_rather_show_a_loss(judged: Judged) -> None:
+    found = recommend(judged("inconclusive", "inconclusive"))
+    assert found.reasons == [
+        "q2_k looks like a loss beyond the margin (-31.9 pp, 95% interval -35.1 .. -28.5, 800 questions); more would "
+        "rather show that.",
+        "Of q8_0 this run cannot say whether its loss is within the margin.",
+    ]
+
+
+def test_scenarios_that_lost_are_told(judged: Judged) -> None:
+    one = recommend(judged("degraded", "equivalent", lost={("q2_k", "world_facts"): "degraded beyond margin"}))
+    assert one.headline == "Take q2_k, but not for world_facts: it lost 63.5 points there."
+    assert one.reasons[1] == "In world_facts it lost 63.5 points (-68.0 .. -58.4), more than the margin."
+    several = {("q2_k", task): "degraded" for task in ("world_facts", "world_choice")}
+    two = recommend(judged("degraded", "equivalent", lost=several))
+    assert two.headline == ("Take q2_k, but not for world_facts, world_choice (separate) and world_choice (joint).")
+    assert (
+        two.reasons[2] == "In world_choice (separate) it lost 0.2 points (-0.9 .. +0.4), perhaps more than the margin."
+    )
+
+
+def test_losses_that_need_not_matter_are_told_below(judged: Judged) -> None:
+    lost = {("q2_k", "world_facts"): "small loss, within margin", ("q2_k", "world_text"): "degraded"}
+    found = recommend(judged("degraded", "equivalent", lost=lost))
+    assert found.headline == "Take q2_k."
+    assert found.reasons[1:3] == [
+        "In world_facts it lost 63.5 points (-68.0 .. -58.4), less than the margin.",
+        "In world_text its bits_per_byte got worse: +1.0889 (+1.0512 .. +1.1307).",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("q8_0", "q2_k", "lost", "taken"),
+    [
+        ("equivalent", "equivalent", ["q2_k"], "q8_0"),
+        ("equivalent", "equivalent", ["q2_k", "q8_0"], "q2_k"),
+        ("small loss, within margin", "equivalent", ["q2_k"], "q8_0"),
+        ("inconclusive", "equivalent", ["q2_k"], "q2_k"),
+    ],
+    ids=["another is without", "none is without", "a small loss is rather taken", "the only one"],
+)
+def test_what_lost_beyond_the_margin_somewhere_is_taken_only_if_nothing_else_is_left(
+    q8_0: str, q2_k: str, lost: list[str], taken: str, judged: Judged
+) -> None:
+    beyond = {(model, "world_facts"): "degraded beyond margin" for model in lost}
+    found = recommend(judged(q8_0, q2_k, lost=beyond))
+    assert found.model == taken
+    assert ("but not for world_facts" in found.headline) == (taken in lost)
+    passed_over = "q2_k is smaller, but lost more than the margin in world_facts."
+    assert (passed_over in found.reasons) == (taken == "q8_0")
+
+
+def test_a_smaller_file_with_a_small_loss_is_named(judged: Judged) -> None:
+    (*_, last) = recommend(judged("equivalent", "small loss, within margin")).reasons
+    assert last.startswith("q2_k is smaller, but is shown to lose, though within the margin (-31.9 pp, ")
+
+
+def test_names_are_told_up_to_some() -> None:
+    assert [names(list("abcde")[:n]) for n in (1, 2, 3, 5)] == ["a", "a and b", "a, b and c", "a, b, c and 2 more"]
 
 
 def test_where_all_are_worse_none_is_taken(judged: Judged) -> None:
