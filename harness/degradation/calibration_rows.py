@@ -7,7 +7,8 @@ from typing import Any
 
 import pandas as pd
 
-from harness.degradation.calibration import Forecasts, calibration_shift, ece, log_losses, squared_errors
+from harness.degradation.calibration import Forecasts, Labels, calibration_shift, ece, log_losses, squared_errors
+from harness.degradation.clusters import cluster_codes
 from harness.metrics.calibration import confidences
 
 BRIER, LOG_LOSS, ECE = "choice_brier", "choice_log_loss", "choice_ece"
@@ -33,9 +34,10 @@ def calibration_rows(instances: pd.DataFrame, reference: str, *, seed: int) -> I
         for part in parts.values():
             both = both.intersection(part.index)
         known = {model: _forecasts(part.loc[both]) for model, part in parts.items()}
+        groups = parts[reference].loc[both, "group"].to_numpy(object)
         for model, forecasts in known.items():
             what = {"model": model, "scenario": scenario, "adapter": adapter, "perturbation": "", "n": len(both)}
-            for row in _rows(known[reference], forecasts, seed, is_reference=model == reference):
+            for row in _rows(known[reference], forecasts, groups, seed, is_reference=model == reference):
                 yield what | row
 
 
@@ -43,8 +45,12 @@ def _forecasts(rows: pd.DataFrame) -> Forecasts:
     return Forecasts(confidences(rows), rows["value"].to_numpy(float))
 
 
-def _rows(reference: Forecasts, candidate: Forecasts, seed: int, *, is_reference: bool) -> Iterator[dict[str, Any]]:
-    shift = None if is_reference else calibration_shift(reference, candidate, seed=seed)
+def _rows(
+    reference: Forecasts, candidate: Forecasts, groups: Labels, seed: int, *, is_reference: bool
+) -> Iterator[dict[str, Any]]:
+    shift = None if is_reference else calibration_shift(reference, candidate, groups, seed=seed)
+    n_groups = int(cluster_codes(groups).max(initial=-1)) + 1
+    in_groups = {"n_groups": n_groups} if n_groups < len(groups) and not is_reference else {}
     for name, mean, found in (
         (BRIER, lambda side: float(squared_errors(side).mean()), shift and shift.brier),
         (LOG_LOSS, lambda side: float(log_losses(side).mean()), shift and shift.log_loss),
@@ -55,4 +61,5 @@ def _rows(reference: Forecasts, candidate: Forecasts, seed: int, *, is_reference
             "value": mean(candidate),
             "reference_value": mean(reference),
             **(found._asdict() if found else {}),
+            **in_groups,
         }

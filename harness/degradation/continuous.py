@@ -90,9 +90,11 @@ def bootstrap_interval(products: Floats, weights: Floats, confidence: float, see
     """Of the same ratio, by the BCa bootstrap, as much wider as t is than the normal (Hesterberg 2015, TAS 69:371).
 
     Without that it is as narrow as if the spread were known: of clusters, 88 to 93% held the truth with 10 to 15 of
-    them.
+    them. Of no width where all ratios are the same, but for rounding.
     """
-    n = len(products)
+    n, mean = len(products), float(products.sum() / weights.sum())
+    if np.allclose(products, weights * mean, rtol=1e-12, atol=1e-12 * float(np.abs(products).max())):
+        return mean, mean
     quantile = stats.t.ppf((1 + confidence) / 2, n - 1) * math.sqrt(n / (n - 1))
     interval = stats.bootstrap(
         (products, weights),

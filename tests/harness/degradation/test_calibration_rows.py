@@ -23,6 +23,7 @@ def answers(
                 "trial": trial,
                 "instance_id": f"i{number:03}",
                 "perturbation": perturbation,
+                "group": "",
                 "correct": is_right,
                 "value": float(is_right),
                 "answer": "yes",
@@ -78,6 +79,14 @@ def test_perturbed_questions_other_trials_and_answers_without_choices_are_left_o
         answers("f16", [0.5] * 4, [True] * 4).assign(choice_logprobs=[[]] * 4, scenario="world_facts"),
     ]
     pd.testing.assert_frame_equal(rows(REFERENCE, WORSE, *others), rows(REFERENCE, WORSE))
+
+
+def test_questions_on_one_subject_are_not_taken_for_many() -> None:
+    subjects = [f"s{number % 13}" for number in range(40)]
+    found = rows(*(part.assign(group=subjects) for part in (REFERENCE, WORSE))).set_index(["model", "metric"])
+    assert found.loc["q2_k", "interval"].tolist() == ["cluster bootstrap", "cluster bootstrap", "cluster percentile"]
+    assert found.loc["q2_k", "n_groups"].tolist() == [13] * 3
+    assert found.loc["f16", "n_groups"].isna().all()
 
 
 def test_nothing_to_compare_gives_no_rows() -> None:

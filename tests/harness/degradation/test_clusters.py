@@ -77,6 +77,12 @@ def test_no_spread_on_a_scale_is_constant() -> None:
         assert clustered(np.full(100, value), labels(100, 2), seed=0) == (value, value, "constant")
 
 
+@pytest.mark.parametrize("n_clusters", [FEWEST, MANY])
+def test_clusters_that_all_say_the_same_leave_no_doubt(n_clusters: int) -> None:
+    found = clustered(np.tile([0.1, 0.2, 0.7], n_clusters), labels(3 * n_clusters, 3), seed=0)
+    assert (found.low, found.high) == pytest.approx((1 / 3, 1 / 3))
+
+
 def test_weights_are_those_of_the_mean() -> None:
     rng = np.random.default_rng(4)
     differences, weights = rng.normal(0, 1, 200), rng.integers(1, 4, 200)
