@@ -9,7 +9,7 @@ import pandas as pd
 
 from harness.divergence.plan import Plan
 from harness.divergence.records import no_tokens, token_frame
-from harness.errors import NotOffered, RunError
+from harness.errors import RunError
 from harness.serving.divergence import ComparedWindow
 from harness.serving.endpoint import Endpoint
 
@@ -33,7 +33,8 @@ class Comparison:
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
         self._frames: list[pd.DataFrame] = []
-        self._refusal: str | None = None
+        self._failures: dict[str, str] = {}
+        """By model: why it has no divergence."""
 
     @property
     def n_asked(self) -> int:
@@ -43,20 +44,33 @@ class Comparison:
     def ask(self, endpoint: Endpoint, label: str, tick: Callable[[], None]) -> str:
         """Record the reference, compare another model, or nothing where that cannot be; ``tick`` is told each window.
 
+        Where something fails, that model is left without divergence, and nobody loses what was answered before.
+
         Returns:
             What came of it, in a few words.
 
         Raises:
-            RunError: the endpoint failed, or its answer is not usable.
+            RunError: the server is gone.
         """
-        if label == self._plan.reference:
-            self._record(endpoint, tick)
-            words = f"{len(self._plan.windows.tokens)} windows recorded"
-        elif label in self._plan.compared:
-            words = self._compare(endpoint, label, tick)
-        else:
-            words = "left out, since it reads the text as other tokens"
-        return f"divergence, {'not measured' if self._refusal else words}"
+        plan = self._plan
+        if label not in (plan.reference, *plan.compared):
+            return "divergence, left out, since it reads the text as other tokens"
+        found: list[ComparedWindow] = []
+        for part in self._parts():
+            if not self._is_without(label):
+                try:
+                    found += self._ask(endpoint, label, part)
+                except RunError as error:
+                    endpoint.check_alive()
+                    self._failures[label] = str(error)
+            for _ in range(part.n_windows):
+                tick()
+        if self._is_without(label):
+            return "divergence, not measured"
+        if label == plan.reference:
+            return f"divergence, {len(plan.windows.tokens)} windows recorded"
+        self._frames.append(token_frame(label, plan.windows, found))
+        return f"divergence, mean KLD {self._frames[-1]['kld'].mean():.4g} over {plan.windows.n_scored:,} tokens"
 
     @property
     def tokens(self) -> pd.DataFrame:
@@ -65,38 +79,31 @@ class Comparison:
 
     @property
     def record(self) -> dict[str, Any] | None:
-        """For ``run.json``; None where the reference's endpoint cannot."""
-        return None if self._refusal else self._plan.record
+        """For ``run.json``; None where the reference was not recorded."""
+        return None if self._plan.reference in self._failures else self._plan.record
 
     @property
     def notes(self) -> list[str]:
         """What a reader must know of it."""
-        return [f"Divergence was not measured. {self._refusal}"] if self._refusal else self._plan.notes
+        if self._plan.reference in self._failures:
+            return [f"Divergence was not measured. {self._failures[self._plan.reference]}"]
+        return self._plan.notes + [
+            f"Divergence of {label} was not measured. {failure}" for label, failure in self._failures.items()
+        ]
 
-    def _record(self, endpoint: Endpoint, tick: Callable[[], None]) -> None:
-        for part in self._parts():
-            if not self._refusal:
-                try:
-                    held = endpoint.record({**part.body, "format": self._plan.store_format}).windows
-                except NotOffered as error:
-                    self._refusal = str(error)
-                else:
-                    if held != part.end:
-                        raise RunError(f"The endpoint of {self._plan.reference} holds {held} windows, not {part.end}.")
-            _tick(tick, part)
+    def _is_without(self, label: str) -> bool:
+        return label in self._failures or self._plan.reference in self._failures
 
-    def _compare(self, endpoint: Endpoint, label: str, tick: Callable[[], None]) -> str:
-        found: list[ComparedWindow] = []
-        for part in self._parts():
-            if not self._refusal:
-                windows = endpoint.compare(part.body).windows
-                self._check(windows, part, label)
-                found += windows
-            _tick(tick, part)
-        if not found:
-            return ""
-        self._frames.append(token_frame(label, self._plan.windows, found))
-        return f"mean KLD {self._frames[-1]['kld'].mean():.4g} over {self._plan.windows.n_scored:,} tokens"
+    def _ask(self, endpoint: Endpoint, label: str, part: _Part) -> list[ComparedWindow]:
+        """What came of some windows; nothing of the reference, whose are recorded."""
+        if label != self._plan.reference:
+            windows = endpoint.compare(part.body).windows
+            self._check(windows, part, label)
+            return windows
+        held = endpoint.record({**part.body, "format": self._plan.store_format}).windows
+        if held != part.end:
+            raise RunError(f"The endpoint of {label} holds {held} windows, not {part.end}.")
+        return []
 
     def _parts(self) -> Iterator[_Part]:
         windows = self._plan.windows
@@ -114,8 +121,3 @@ class Comparison:
                 f"The endpoint of {label} compared {len(windows)} windows of {sorted(lengths)} tokens where "
                 f"{part.n_windows} of {of_each} were asked for."
             )
-
-
-def _tick(tick: Callable[[], None], part: _Part) -> None:
-    for _ in range(part.n_windows):
-        tick()

@@ -10,10 +10,12 @@ import httpx
 import openai
 from pydantic import BaseModel, BeforeValidator
 
-from harness.errors import NotOffered
+from harness.errors import NotOffered, RunError
 
-NOT_OFFERED = (404, 405, 501, 507)
-"""There is no such route, the server was started without a place to keep what is recorded, or that is full."""
+NOT_OFFERED = (404, 405, 501)
+"""There is no such route, or the server was started without a place to keep what is recorded."""
+OF_A_STORE = "store_"
+"""What codes of other errors begin with: the route is there, and a store is not, or cannot be used."""
 
 
 def _or_infinity(value: object) -> object:
@@ -65,13 +67,16 @@ def ask(client: openai.OpenAI, body: Mapping[str, object], answer: type[Answer])
 
     Raises:
         NotOffered: the server does not do that.
-        openai.OpenAIError: it refused or failed.
+        RunError: it refused or failed, and said why.
+        openai.OpenAIError: it could not be reached.
         pydantic.ValidationError: it answered something else.
     """
     try:
         response = client.with_options(max_retries=0).post("/divergence", body=dict(body), cast_to=httpx.Response)
     except openai.APIStatusError as error:
-        if error.status_code in NOT_OFFERED:
-            raise NotOffered(f"The endpoint does not compare next-token distributions: {error.message}") from error
-        raise
+        told: Mapping[str, object] = error.body if isinstance(error.body, dict) else {}
+        said, code = told.get("message") or error.message, str(told.get("code") or "")
+        if error.status_code in NOT_OFFERED and not code.startswith(OF_A_STORE):
+            raise NotOffered(f"The endpoint does not compare next-token distributions: {said}") from error
+        raise RunError(f"The endpoint could not {body['mode']} next-token distributions: {said}") from error
     return answer.model_validate_json(response.content)

@@ -174,6 +174,10 @@ class Endpoint:
         with self._failures():
             return read_memory(self._client)
 
+    def check_alive(self) -> None:
+        """Raise, saying why, if the process behind it is gone."""
+        self._alive()
+
     def _tokens(self, body: dict[str, object]) -> list[int]:
         with self._failures():
             return Tokenized.model_validate(self._client.post("/tokenize", body=body, cast_to=object)).tokens

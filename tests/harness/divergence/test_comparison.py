@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import dataclasses
+import socket
 from collections.abc import Iterator
+from pathlib import Path
 
 import numpy as np
 import pytest
 
 from harness.degradation.divergence import divergence_rows
-from harness.divergence.comparison import Comparison
+from harness.divergence.comparison import STORE, Comparison
 from harness.divergence.plan import Plan, Reading, make_plan
 from harness.divergence.text import read_text
 from harness.errors import RunError
@@ -24,12 +26,15 @@ N_WINDOWS = 5
 
 
 @pytest.fixture(scope="module")
-def recording(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Endpoint]:
-    """The bundled model, with a folder to record in."""
-    folder = tmp_path_factory.mktemp("recording")
-    store = folder / "store"
-    store.mkdir()
-    log = folder / "server.log"
+def store(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A folder to record in."""
+    return tmp_path_factory.mktemp("store")
+
+
+@pytest.fixture(scope="module")
+def recording(tmp_path_factory: pytest.TempPathFactory, store: Path) -> Iterator[Endpoint]:
+    """The bundled model, with that folder."""
+    log = tmp_path_factory.mktemp("recording") / "server.log"
     with (
         ServerProcess(BUNDLED_MODEL, "m", ServeConfig(), log, slots=4, store=store) as server,
         Endpoint(server.base_url, "m", alive=server.check_alive) as endpoint,
@@ -95,11 +100,60 @@ def test_an_endpoint_that_does_not_record_is_a_note(plan: Plan, endpoint: Endpoi
     assert note.startswith("Divergence was not measured. The endpoint does not compare next-token distributions: ")
 
 
-def test_a_server_that_refuses_to_compare_ends_the_run(recording: Endpoint, plan: Plan) -> None:
-    Comparison(plan).ask(recording, "f16", lambda: None)
-    plan.windows.tokens[0][-1] += 1  # not what was recorded
-    with pytest.raises(RunError, match="Window 0 has other tokens"):
-        Comparison(plan).ask(recording, "again", lambda: None)
+def test_a_model_that_cannot_be_compared_is_a_note_and_the_next_one_is(recording: Endpoint, plan: Plan) -> None:
+    plan = dataclasses.replace(plan, compared=("again", "third"))
+    comparison, ticks = Comparison(plan), []
+    comparison.ask(recording, "f16", lambda: None)
+    own = plan.windows.tokens[1][-1]
+    plan.windows.tokens[1][-1] += 1  # not what was recorded
+    assert comparison.ask(recording, "again", lambda: ticks.append(1)) == "divergence, not measured"
+    assert len(ticks) == N_WINDOWS
+    plan.windows.tokens[1][-1] = own
+    assert comparison.ask(recording, "third", lambda: None).startswith("divergence, mean KLD")
+    assert comparison.tokens["model"].unique().tolist() == ["third"]
+    *_, note = comparison.notes
+    assert note.startswith(
+        "Divergence of again was not measured. The endpoint could not compare next-token distributions: Window 1 has "
+        "other tokens"
+    )
+    assert comparison.record == plan.record
+
+
+def test_a_store_that_is_gone_is_told_as_that(recording: Endpoint, plan: Plan, store: Path) -> None:
+    comparison = Comparison(plan)
+    comparison.ask(recording, "f16", lambda: None)
+    (store / STORE).unlink()
+    comparison.ask(recording, "again", lambda: None)
+    *_, note = comparison.notes
+    assert "could not compare next-token distributions: There is no store 'reference'" in note
+
+
+def test_a_server_that_is_gone_ends_the_run(tmp_path: Path, plan: Plan) -> None:
+    store = tmp_path / "store"
+    store.mkdir()
+    with (
+        ServerProcess(BUNDLED_MODEL, "m", ServeConfig(), tmp_path / "log", slots=1, store=store) as server,
+        Endpoint(server.base_url, "m", alive=server.check_alive) as endpoint,
+    ):
+        comparison = Comparison(plan)
+        comparison.ask(endpoint, "f16", lambda: None)
+        assert server._process is not None
+        server._process.kill()
+        server._process.wait(60)
+        with pytest.raises(RunError, match="was killed by signal 9"):
+            comparison.ask(endpoint, "again", lambda: None)
+
+
+def test_an_endpoint_that_is_too_slow_is_a_note(plan: Plan) -> None:
+    """It answers no more, and its process lives on."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        host, port = silent.getsockname()
+        with Endpoint(f"http://{host}:{port}/v1", "m") as endpoint:
+            endpoint._client = endpoint._client.with_options(timeout=0.2)
+            comparison = Comparison(plan)
+            assert comparison.ask(endpoint, "f16", lambda: None) == "divergence, not measured"
+    (note,) = comparison.notes
+    assert note.startswith("Divergence was not measured. The endpoint of m could not be reached: Request timed out")
 
 
 def test_a_compact_store_gives_bounds(recording: Endpoint, plan: Plan) -> None:
