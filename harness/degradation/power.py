@@ -21,6 +21,10 @@ from harness.degradation.binary import share_limits
 ALPHA, POWER, MARGIN = 0.05, 0.8, 0.01
 MANY_FLIPS = 400
 """With more expected flips than that, the formulas of the intervals are off by a thousandth or so."""
+MANY_FLIPS_TESTED = 10_000
+"""The same for McNemar's test, once it has got its :data:`EXACT` instances more."""
+EXACT = 2.0
+"""What the exact test takes beyond the normal one, in instances times the difference: a flip or so either way."""
 TAIL = 1e-9
 """Outcomes beyond these quantiles are left out."""
 
@@ -76,7 +80,10 @@ def needed_mcnemar(flip_rate: float, delta: float = MARGIN, *, power: float = PO
     if delta == 0:
         raise ValueError("no number of instances shows a difference of 0.")
     spread = _z(1 - ALPHA / 2) * math.sqrt(flip_rate) + _z(power) * math.sqrt(flip_rate - delta**2)
-    return _search(lambda n: power_mcnemar(n, flip_rate, delta), power, (spread / delta) ** 2)
+    start = (spread / delta) ** 2
+    if start * flip_rate > MANY_FLIPS_TESTED:
+        return math.ceil(start + EXACT / abs(delta))
+    return _search(lambda n: power_mcnemar(n, flip_rate, delta), power, start)
 
 
 @lru_cache(maxsize=4096)

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import math
+import time
 
 import numpy as np
 import pytest
@@ -108,6 +109,19 @@ def test_more_flips_and_less_margin_need_more(rate: float, margin: float) -> Non
     n = needed_noninferiority(rate, margin)
     assert needed_noninferiority(rate / 2, margin) <= n <= needed_noninferiority(rate, margin / 2)
     assert n <= needed_equivalence(rate, margin)
+
+
+@pytest.mark.parametrize(("rate", "delta"), [(0.05, 0.0014), (0.2, 0.0025), (0.01, -0.0001), (0.9, 0.01)])
+def test_the_shortcut_for_many_flips_keeps_the_power(rate: float, delta: float) -> None:
+    n = needed_mcnemar(rate, delta)
+    assert n * rate > 10_000
+    assert power_mcnemar(n, rate, delta) == pytest.approx(0.8, abs=0.0005)
+
+
+def test_the_smallest_difference_is_not_searched_for() -> None:
+    begin = time.process_time()
+    assert needed_mcnemar(0.05, 1e-5) == pytest.approx((1.959964 + 0.841621) ** 2 * 0.05 / 1e-10, rel=1e-3)
+    assert time.process_time() - begin < 0.5
 
 
 def test_clusters_multiply() -> None:
