@@ -25,10 +25,11 @@ def plan(sequences: Iterable[Sequence], *, tokens: int, rows: int) -> list[Chunk
     """Fill one batch of at most so many tokens and rows of logits.
 
     Sequences that generate come first, one token each, so that they never wait for more than one batch of prompts; then
-    drafts, and then prompts in order of admission, as much of each as fits.
+    drafts, and then prompts in order of admission, as much of each as fits. The last token of a trial, which is decoded
+    once more, is like any that is generated: the trial's rows are held no longer than that.
     """
     chunks: list[Chunk] = []
-    for sequence in sorted(sequences, key=lambda sequence: (sequence.in_prompt, sequence.trial is not None)):
+    for sequence in sorted(sequences, key=_turn):
         begin = sequence.computed
         end = min(sequence.planned, begin + tokens) if sequence.finish_reason is None else begin
         if end <= begin:
@@ -43,6 +44,12 @@ def plan(sequences: Iterable[Sequence], *, tokens: int, rows: int) -> list[Chunk
             tokens -= end - begin
             rows -= min(len(wanted), rows)
     return chunks
+
+
+def _turn(sequence: Sequence) -> int:
+    """Its place in the batch; the lowest is first."""
+    begins_trial = sequence.trial is not None and sequence.trial.rows is None
+    return 2 if sequence.in_prompt else int(begins_trial)
 
 
 def to_batch(chunks: list[Chunk]) -> Batch:

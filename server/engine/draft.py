@@ -23,8 +23,10 @@ else starts over from the prompt.
 
 from __future__ import annotations
 
+import hashlib
 import math
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -62,7 +64,10 @@ class Trial:
     alone: NDArray[np.float32] | None
     """The row of the first, ``[n_vocab]``, as decoding it alone gave it; None where it was not."""
     rows: NDArray[np.float32] | None = None
-    """Of all its tokens, ``[end - begin, n_vocab]``, once they are decoded; then the last is decoded alone."""
+    """Of all its tokens, ``[end - begin, n_vocab]``, once they are decoded; then the last is decoded alone.
+
+    They are held for one batch, so that trials take no more than the rows of a batch, however many there are.
+    """
 
     @property
     def end(self) -> int:
@@ -78,6 +83,34 @@ class Trial:
         assert self.rows is not None
         first = 0.0 if self.alone is None else _difference(self.rows[0], self.alone)
         return max(first, _difference(self.rows[-1], last))
+
+    def audit(self) -> Audit:
+        """What is compared when its tokens are decoded one by one."""
+        assert self.rows is not None
+        return Audit(self.begin, self.tokens, [_digest(row) for row in self.rows])
+
+
+class Audit(NamedTuple):
+    """What is kept of a trial that was exact at its ends, until it is known whether it was so between them."""
+
+    begin: int
+    """Position of the first token."""
+    tokens: NDArray[np.int32]
+    digests: list[bytes]
+    """Of the tokens' rows: with 152,000 tokens in a vocabulary, the rows themselves are 36 MB."""
+
+    def has(self, position: int, token: int) -> bool:
+        """Whether the trial had this token there."""
+        i = position - self.begin
+        return i < len(self.tokens) and bool(self.tokens[i] == token)
+
+    def agrees(self, position: int, row: NDArray[np.float32]) -> bool:
+        """Whether the row of the token there has the trial's bits."""
+        return self.digests[position - self.begin] == _digest(row)
+
+
+def _digest(row: NDArray[np.float32]) -> bytes:
+    return hashlib.blake2b(row.tobytes(), digest_size=16).digest()
 
 
 def _difference(row: NDArray[np.float32], other: NDArray[np.float32]) -> float:

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from server.engine.draft import LONGEST, SHORTEST, Caution, Trial
+from server.engine.draft import LONGEST, SHORTEST, Audit, Caution, Trial
 from server.engine.sampler import NothingAllowed
 from server.engine.scoring import NotNumbersError
 from server.engine.sequence import Sequence
@@ -86,7 +86,7 @@ class Generator:
             sequence.doubt = self._epsilon
         elif not self._caution.believes:
             _start_over(sequence)
-            sequence.audit = trial
+            sequence.audit = trial.audit()
             return None
         first = sequence.length
         skip = first - 1 - trial.begin
@@ -142,16 +142,14 @@ class Generator:
         self._caution.failed()
         _start_over(sequence)
 
-    def _compare(self, sequence: Sequence, trial: Trial, row: NDArray[np.float32]) -> None:
+    def _compare(self, sequence: Sequence, audit: Audit, row: NDArray[np.float32]) -> None:
         """See whether a trial that was not believed has the row that decoding alone gives, as far as its tokens go."""
-        assert trial.rows is not None
         position = sequence.length - 1
-        i = position - trial.begin
-        if i < 0:
+        if position < audit.begin:
             return
-        if i >= len(trial.tokens) or trial.tokens[i] != sequence.tokens[position]:
+        if not audit.has(position, int(sequence.tokens[position])):
             sequence.audit = None
-        elif np.array_equal(trial.rows[i], row):
+        elif audit.agrees(position, row):
             self._caution.saw_same()
         else:
             self._caution.saw_other()

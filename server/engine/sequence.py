@@ -9,7 +9,7 @@ from typing import Literal, Protocol
 import numpy as np
 from numpy.typing import NDArray
 
-from server.engine.draft import Trial
+from server.engine.draft import Audit, Trial
 from server.engine.llama import Model
 from server.engine.sampler import Sampler, make_sampler
 from server.engine.sampling import NEUTRAL, Sampling
@@ -139,8 +139,8 @@ class Sequence:
     """Part of the draft that is being decoded; its tokens are behind the first ``length``."""
     opening: NDArray[np.float32] | None = None
     """The row that chose the first token, as long as the sequence may have to start over from there."""
-    audit: Trial | None = None
-    """One whose rows are compared with those of the same tokens decoded one by one."""
+    audit: Audit | None = None
+    """Of a trial whose rows are compared with those of the same tokens decoded one by one."""
     doubt: float = 0.0
     """How far ahead the best token must be from here on, since a trial moved the rows; 0: they are exact."""
 
@@ -231,7 +231,7 @@ class Sequence:
         self.release()
         self.sampler = make_sampler(self.model, self.job.sampling, self.prompt)
         self.stop_watch = StopWatch(self.job.stops)
-        self.stop = self.finish_reason = self.failure = self.trial = self.audit = self.opening = None
+        self.stop = self.finish_reason = self.failure = None
         self.draft, self.doubt = (), 0.0
         self.length = self.computed = len(self.job.prompt)
         if self.scores is not None:
@@ -255,7 +255,8 @@ class Sequence:
         )
 
     def release(self) -> None:
-        """Free what llama.cpp holds for this sequence alone."""
+        """Free what llama.cpp holds for this sequence alone, and rows: whoever reads the tokens may take their time."""
+        self.trial = self.audit = self.opening = None
         if self.sampler is not None:
             self.sampler.close()
             self.sampler = None

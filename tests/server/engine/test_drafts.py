@@ -15,6 +15,7 @@ from server.engine.context import Batch, Context
 from server.engine.draft import EPSILON, PROOF, Caution, Trial, epsilon
 from server.engine.llama import Model
 from server.engine.sequence import Job
+from server.engine.ticket import Ticket
 
 LENGTH = 24
 AS_SERVED: dict[str, Any] = {"flash_attention": "on"}
@@ -126,6 +127,31 @@ def test_trials_may_be_cut_to_any_length(world: Model, rows: int) -> None:
             assert [result.completion for result in run(scheduler, *right)] == [result.completion for result in plain]
 
 
+def test_rows_of_trials_are_held_for_one_batch(q8: Model, monkeypatch: pytest.MonkeyPatch) -> None:
+    """However many are under way, and whether believed or looked at token by token."""
+    rows = 40
+    tickets: list[Ticket] = []
+    held: list[int] = []
+    decode = Context.decode
+
+    def watched(context: Context, batch: Batch) -> Any:
+        trials = [ticket.sequence.trial for ticket in tickets]
+        held.append(sum(len(trial.rows) for trial in trials if trial is not None and trial.rows is not None))
+        return decode(context, batch)
+
+    with scheduling(q8, rows=rows, slots=8, **AS_SERVED) as scheduler:
+        plain = run_in_turn(scheduler, *jobs(q8, max_tokens=100))
+        right = [drafted(result.job, result.completion) for result in plain]
+        monkeypatch.setattr(Context, "decode", watched)
+        for _ in range(3):
+            run_in_turn(scheduler, *right)  # after which they are believed, until some beside others fail
+            tickets = scheduler.submit(right * 2)
+            for ticket in tickets:
+                assert len(ticket.future.result(TIMEOUT).completion) == 100
+                assert (ticket.sequence.audit, ticket.sequence.opening) == (None, None)
+    assert 0 < max(held) <= rows
+
+
 @pytest.mark.parametrize("overlap", [False, True])
 @pytest.mark.parametrize("believed", [False, True])
 @pytest.mark.parametrize("flash_attention", ["off", "on"])
@@ -173,6 +199,14 @@ def test_a_trial_moves_by_its_worse_end() -> None:
     assert trial.moved(other) == 1.5
     rows[-1, 0] = -math.inf
     assert trial.moved(rows[-1] + other) == math.inf
+
+
+def test_an_audit_knows_the_bits_of_rows() -> None:
+    rows = np.random.default_rng(0).normal(size=(3, 4)).astype(np.float32)
+    audit = Trial(10, np.array([5, 6, 7], np.int32), alone=None, rows=rows).audit()
+    assert [audit.has(position, 6) for position in (10, 11, 12, 13)] == [False, True, False, False]
+    assert all(audit.agrees(10 + i, row) for i, row in enumerate(rows.copy()))
+    assert not audit.agrees(11, np.nextafter(rows[1], np.float32(9)))
 
 
 def test_failing_trials_become_seldom() -> None:
