@@ -54,7 +54,8 @@ def compare_frames(file: str, written: pd.DataFrame, again: pd.DataFrame, keys: 
     """Every cell of two frames whose rows are told apart by ``keys``.
 
     Only columns of ``again`` are looked at. A frame without rows need not have any. A row that is in one of
-    them only is one difference.
+    them only is one difference, and so is one that is written twice. (What follows from such a row is there twice as
+    well, and is looked at once.)
     """
     if again.empty:
         again = again.reindex(columns=written.columns)
@@ -66,12 +67,15 @@ def compare_frames(file: str, written: pd.DataFrame, again: pd.DataFrame, keys: 
     before, after = (
         frame.set_index(pd.MultiIndex.from_frame(frame[list(keys)].astype(str))) for frame in (written, again)
     )
-    surplus = before.index[~before.index.isin(after.index) | before.index.duplicated()]
+    twice = before.index[before.index.duplicated()].unique()
+    before, after = (frame[~frame.index.duplicated()] for frame in (before, after))
+    surplus = before.index[~before.index.isin(after.index)]
     missing = after.index[~after.index.isin(before.index)]
     found = [Difference(file, _row(key), "", "a row", "none") for key in surplus]
+    found += [Difference(file, _row(key), "", "more than one row", "one") for key in twice]
     found += [Difference(file, _row(key), "", "none", "a row") for key in missing]
     common = after.index[after.index.isin(before.index)]
-    left, right = before[~before.index.duplicated()].loc[common], after.loc[common]
+    left, right = before.loc[common], after.loc[common]
     rows = [_row(key) for key in common]
     for name in names:
         for number in np.flatnonzero(~_same(left[name], right[name])).tolist():

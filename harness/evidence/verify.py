@@ -10,9 +10,9 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.analysis import analyse
-from harness.errors import UserError
+from harness.errors import HarnessError, UserError
 from harness.evidence.differences import NOTHING, Compared, Difference, compare_frames, compare_lines
-from harness.evidence.judged_again import JudgedAgain, judge_again
+from harness.evidence.judged_again import FAULTS, JudgedAgain, judge_again
 from harness.evidence.load import RECORD, load_record, load_run
 from harness.keys import ANSWER
 from harness.metrics.base import Metric
@@ -58,7 +58,12 @@ def verify(folder: Path) -> Verified:
     left_out = _unknown_metrics(run)
     found = hashes + _answers(run, judged)
     if not left_out and not judged.faults:
-        found += _figures(folder, run, judged)
+        try:
+            found += _figures(folder, run, judged)
+        except FAULTS as error:  # as an answer that is there twice, or that one model lacks
+            why = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+            found += Compared([Difference("degradation.parquet", "", "", "a table", f"none, for it fails ({why})")], 0)
+            left_out = ["The tables and reports were not recomputed, because some answers cannot be compared."]
     elif not left_out:
         left_out = ["The tables and reports were not recomputed, because some answers cannot be judged."]
     notes = [*left_out, *(_versions(run.record) if found.differences else [])]

@@ -60,9 +60,18 @@ def test_rows_in_one_frame_only_and_rows_there_twice() -> None:
     found = compare(pd.concat([rows, rows.iloc[:1]]), rows.assign(id=[1, 3]))
     assert [str(one) for one in found.differences] == [
         "f, 2: a row is written, and none follows.",
-        "f, 1: a row is written, and none follows.",
+        "f, 1: more than one row is written, and one follows.",
         "f, 3: none is written, and a row follows.",
     ]
+
+
+def test_what_follows_from_a_row_that_is_there_twice_is_looked_at_once() -> None:
+    rows = frame([(1, 1.0, "a"), (2, 1.0, "a")])
+    twice = pd.concat([rows, rows.iloc[:1], rows.iloc[:1]])
+    assert [str(one) for one in compare(twice, twice).differences] == [
+        "f, 1: more than one row is written, and one follows."
+    ]
+    assert compare(rows, twice).differences == []
 
 
 def test_frames_without_rows_need_no_columns() -> None:

@@ -121,6 +121,31 @@ def test_rows_that_are_gone_or_there_twice_are_found(copied_run: Path) -> None:
     assert any("a row is written, and none follows" in line for line in told(copied_run))
 
 
+def test_an_answer_that_is_there_twice_is_a_difference_and_no_crash(copied_run: Path) -> None:
+    change(copied_run, "instances", lambda rows: pd.concat([rows, rows.iloc[:1]], ignore_index=True), hashed=False)
+    done = command(copied_run, "--json")
+    assert done.exit_code == 1
+    found = json.loads(done.output)
+    first, second, third = found["differences"]
+    assert (first["file"], first["row"]) == ("run.json", "instances.parquet")
+    assert (second["file"], second["written"], second["again"]) == ("instances.parquet", "more than one row", "one")
+    assert second["row"].startswith("f16 / world_facts / generation / ")
+    assert (third["file"], "is there twice" in third["again"]) == ("degradation.parquet", True)
+    assert found["notes"] == ["The tables and reports were not recomputed, because some answers cannot be compared."]
+
+
+def test_an_instance_that_one_model_lacks_is_a_difference(copied_run: Path) -> None:
+    def drop(rows: pd.DataFrame) -> pd.DataFrame:
+        lost = rows["instance_id"].iloc[row_of(rows, **FACTS)]
+        return rows[(rows["model"] != "q2_k") | (rows["instance_id"] != lost)]
+
+    for name in SCHEMAS:
+        change(copied_run, name, drop)
+    (line,) = told(copied_run)
+    assert line.startswith("degradation.parquet: a table is written, and none, for it fails (")
+    assert "was not asked of both q2_k and the reference" in line
+
+
 def test_an_answer_that_cannot_be_judged_is_a_difference_and_no_crash(copied_run: Path) -> None:
     change(copied_run, "instances", setting("chosen", [99], **CHOICE))
     change(copied_run, "instances", setting("details", "{", **FACTS))
