@@ -15,15 +15,13 @@ from harness.degradation.columns import DEGRADATION, SLICES
 from harness.divergence.records import COLUMNS as TOKEN_COLUMNS
 from harness.efficiency.samples import DTYPES as SAMPLE_DTYPES
 from harness.errors import UserError
+from harness.evidence.record import AGAIN, check_record
 from harness.execution.gather import frame
 from harness.execution.records import SCHEMA, SCORE_SCHEMA
 from harness.results import Findings, Measured, Run
 from harness.run_spec import SCHEMA_VERSION
 
 RECORD = "run.json"
-KEYS = ("seed", "reference", "null", "margin", "models", "tasks", "left_out", "notes", "remarks", "files")
-"""Of ``run.json``, without which nothing can be said of a run."""
-AGAIN = "run it again"
 
 
 def load_run(folder: str | Path) -> Run:
@@ -58,7 +56,7 @@ def load_record(folder: Path) -> dict[str, Any]:
     """``run.json``.
 
     Raises:
-        UserError: it is not there, is no record of a run, or another version's.
+        UserError: it is not there, is no record of a run or another version's, or lacks something.
     """
     path = folder / RECORD
     if not folder.is_dir():
@@ -76,9 +74,7 @@ def load_record(folder: Path) -> dict[str, Any]:
             f"{path} has the schema_version {record['schema_version']}, and this version of quant-harness reads "
             f"{SCHEMA_VERSION}; {AGAIN}."
         )
-    missing = [key for key in KEYS if key not in record]
-    if missing:
-        raise UserError(f"{path} lacks '{missing[0]}'; {AGAIN}.")
+    check_record(record, path)
     return record
 
 

@@ -71,6 +71,27 @@ def no_margin(run: Path) -> None:
     change_record(run, margin="gone")
 
 
+def without_key(*keys: str | int) -> Callable[[Path], None]:
+    """Without what these keys lead to."""
+
+    def change(run: Path) -> None:
+        record = json.loads((run / "run.json").read_text(encoding="utf-8"))
+        place = record
+        for key in keys[:-1]:
+            place = place[key]
+        del place[keys[-1]]
+        (run / "run.json").write_text(json.dumps(record), encoding="utf-8")
+
+    return change
+
+
+def holding(**values: object) -> Callable[[Path], None]:
+    def change(run: Path) -> None:
+        change_record(run, **values)
+
+    return change
+
+
 def no_scores(run: Path) -> None:
     (run / "scores.parquet").unlink()
 
@@ -103,6 +124,16 @@ def numbers_as_text(run: Path) -> None:
         (list_record, "is no record of a run"),
         (old_record, f"has the schema_version {SCHEMA_VERSION - 1}, and this version of quant-harness reads"),
         (no_margin, "run.json lacks 'margin'"),
+        (without_key("machine"), "run.json lacks 'machine'"),
+        (without_key("versions"), "run.json lacks 'versions'"),
+        (without_key("command"), "run.json lacks 'command'"),
+        (without_key("started"), "run.json lacks 'started'"),
+        (without_key("models", 1, "bytes"), "run.json lacks 'models.1.bytes'"),
+        (without_key("tasks", 0, "metrics"), "run.json lacks 'tasks.0.metrics'"),
+        (holding(margin="1pp"), "run.json: 'margin' is '1pp': input should be a valid number; run it again."),
+        (holding(margin=1.5), "run.json: 'margin' is 1.5: input should be less than 1"),
+        (holding(models=[]), "run.json: 'reference' is 'f16', which is no label of its models"),
+        (holding(null="again"), "run.json: 'null' is 'again', which is no label of its models"),
         (no_scores, "lacks scores.parquet"),
         (broken_tokens, "tokens.parquet cannot be read as Parquet"),
         (without("instances", "chosen"), "instances.parquet lacks the column 'chosen'"),
