@@ -14,6 +14,7 @@ from typer.core import TyperCommand
 
 from harness import load_run
 from harness.commands.shared import AsJson, Margin, RunFolder, make_console, names
+from harness.errors import RunError
 from harness.evidence.gate import KLD, Check, Gated, Outcome
 from harness.evidence.gate import gate as gate_run
 from harness.evidence.junit import write_junit
@@ -22,24 +23,27 @@ from harness.reports import numbers
 
 EXIT_USAGE = 64
 """Bad usage (EX_USAGE of BSD's sysexits.h), since 1 and 2 are answers here."""
+EXIT_INTERNAL = 70
+"""A fault of this program (EX_SOFTWARE), which Python would end with 1."""
 
 
 class GateCommand(TyperCommand):
-    """A command whose every error ends with :data:`EXIT_USAGE`: 1 and 2 must mean what they say."""
+    """A command whose errors have exit codes of their own: 1 and 2 must mean what they say."""
 
     def make_context(self, *arguments: Any, **options: Any) -> Any:
         """Read the options."""
-        with _usage_errors():
+        with _no_answers():
             return super().make_context(*arguments, **options)
 
     def invoke(self, ctx: Any) -> Any:
         """Run it."""
-        with _usage_errors():
+        with _no_answers():
             return super().invoke(ctx)
 
 
 @contextmanager
-def _usage_errors() -> Iterator[None]:
+def _no_answers() -> Iterator[None]:
+    """Errors that are told in a sentence end with :data:`EXIT_USAGE`, and all others with :data:`EXIT_INTERNAL`."""
     try:
         yield
     except typer.Exit:  # an answer, or --help
@@ -48,7 +52,13 @@ def _usage_errors() -> Iterator[None]:
         failure: Any = error
         if hasattr(failure, "exit_code"):
             failure.exit_code = EXIT_USAGE
-        raise
+            raise
+        failure = RunError(
+            f"The gate has no answer, because of an error that it does not know ({type(error).__name__}: {error}); "
+            "please report it."
+        )
+        failure.exit_code = EXIT_INTERNAL
+        raise failure from error
 
 
 def gate(
@@ -81,7 +91,7 @@ def gate(
 
     Exit codes: 0 every model is within the margin in every scenario looked at (equivalent, non-inferior, or a small
     loss within it); 1 some are beyond it for certain; 2 none is, but some are inconclusive, or degraded with the margin
-    inside the interval; 64 something asked for is wrong; 130 interrupted.
+    inside the interval; 64 something asked for is wrong; 70 the gate itself failed; 130 interrupted.
     """
     found = load_run(run)
     share = read_margin(margin) if margin else found.margin

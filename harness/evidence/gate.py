@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from enum import IntEnum
 from typing import Any, NamedTuple
 
@@ -20,11 +21,12 @@ from harness.degradation.divergence import SCENARIO as DIVERGENCE
 from harness.degradation.pooled import ALL
 from harness.degradation.verdict import Verdict
 from harness.errors import UserError
+from harness.evidence.judged import judged_metrics
 from harness.metrics.table import METRICS
 from harness.names import unknown
 from harness.results import Run
 
-KLD = "kld_mean"
+KLD, KLD_BOUND = "kld_mean", "kld_bound_mean"
 
 
 class Outcome(IntEnum):
@@ -58,7 +60,7 @@ class Check(NamedTuple):
     delta: float
     ci_low: float
     ci_high: float
-    """Limits of the 95% interval of ``delta``."""
+    """Limits of the 95% interval of ``delta``; of a KLD from a compact store, the upper limit of the most it can be."""
     n: int
     n_more: int | None
     """Instances that would settle it; None where that is not known."""
@@ -98,30 +100,31 @@ def gate(
     Raises:
         UserError: a name is not known, what is asked for was not measured, or nothing is left to look at.
     """
-    table = run.findings.degradation
     if margin != run.margin:
-        table = analyse(run.record | {"margin": margin}, run.measured).degradation
+        run = replace(run, findings=analyse(run.record | {"margin": margin}, run.measured))
+    table = run.findings.degradation
     labels = _labels(run, models)
     rows = table[table["model"].isin(labels) & (table["perturbation"] == "")]
-    judged = rows[_is_main(rows, run.main_metrics)]
-    chosen, notes = _chosen(judged, scenarios)
+    main, judged = (rows[_is_main(rows, mains)] for mains in (run.main_metrics, judged_metrics(run)))
+    chosen, notes = _chosen(main, judged, scenarios)
     checks = [_check(row) for row in chosen.to_dict("records")]
     if max_kld is not None:
-        checks += _divergences(rows, labels, max_kld)
+        checks += _divergences(run, rows, labels, max_kld)
     if not checks:
         raise UserError(
-            "The run has no scenario that can be held against a margin; ask one that knows right and wrong."
+            "The run has no scenario that can be held against a margin; ask one that knows right and wrong, or give "
+            "--max-kld."
         )
     return Gated(sorted(checks, key=lambda check: labels.index(check.model)), notes)
 
 
 def _labels(run: Run, asked: Sequence[str]) -> list[str]:
     known = [model["label"] for model in run.models if model["label"] not in (run.reference, run.null)]
+    if not known:
+        raise UserError(f"The run has no model beside its reference {run.reference}, so there is nothing to gate.")
     for name in asked:
         if name not in known:
             raise UserError(f"--models: {unknown('model of this run that is compared', name, known)}.")
-    if not known:
-        raise UserError("The run compares no model with its reference; there is nothing to gate.")
     return [label for label in known if not asked or label in asked]
 
 
@@ -130,20 +133,35 @@ def _is_main(rows: pd.DataFrame, mains: dict[tuple[str, str], str]) -> pd.Series
     return pd.Series([s == ALL or mains.get((s, a)) == m for s, a, m in keys], rows.index, dtype=bool)
 
 
-def _chosen(judged: pd.DataFrame, scenarios: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
-    """The rows of these scenarios, and a note on those that no margin in points can judge."""
-    known = list(dict.fromkeys(judged["scenario"]))
+def _chosen(main: pd.DataFrame, judged: pd.DataFrame, scenarios: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
+    """The rows of these scenarios, and notes on those that say nothing, or that no margin in points can judge."""
+    known = list(dict.fromkeys(main["scenario"]))
     for name in scenarios:
-        if name not in known:
-            raise UserError(f"--scenarios: {unknown('scenario of this run', name, known)}.")
+        _check_name(name, known, set(judged["scenario"]))
     wanted = scenarios or [name for name in known if name != ALL]
+    silent = main[main["scenario"].isin(wanted) & ~main.index.isin(judged.index)]
+    guessed = list(dict.fromkeys(f"{row.scenario} ({row.adapter})" for row in silent.itertuples()))
+    notes = [f"Not looked at, because the reference itself guesses there: {', '.join(guessed)}."] if guessed else []
     rows = judged[judged["scenario"].isin(wanted)]
-    is_share = (rows["scenario"] == ALL) | rows["metric"].map(lambda name: name in METRICS and METRICS[name].is_share)
+    has_points = rows["metric"].map(lambda name: name in METRICS and METRICS[name].is_share)
+    is_share = (rows["scenario"] == ALL) | has_points.astype(bool)  # of no rows, a map has another type
     others = list(dict.fromkeys(f"{row.scenario} ({row.metric})" for row in rows[~is_share].itertuples()))
     if others and scenarios:
         raise UserError(f"--scenarios: {others[0]} is not measured in points, so a margin says nothing of it; drop it.")
-    note = f"Not held against the margin, because they are not measured in points: {', '.join(others)}."
-    return rows[is_share], [note] if others else []
+    if others:
+        notes.append(f"Not held against the margin, because they are not measured in points: {', '.join(others)}.")
+    return rows[is_share], notes
+
+
+def _check_name(name: str, known: Collection[str], judged: Collection[str]) -> None:
+    if not known:
+        raise UserError("--scenarios: the run asked no questions; leave that out, and give --max-kld.")
+    if name == ALL and name not in known:
+        raise UserError(f"--scenarios: the run has no right-or-wrong questions that say anything, so none are {ALL}.")
+    if name not in known:
+        raise UserError(f"--scenarios: {unknown('scenario of this run', name, known)}.")
+    if name not in judged:
+        raise UserError(f"--scenarios: {name} says nothing, because the reference itself guesses there; drop it.")
 
 
 def _check(row: dict[Any, Any]) -> Check:
@@ -159,22 +177,33 @@ def _check(row: dict[Any, Any]) -> Check:
     )
 
 
-def _divergences(rows: pd.DataFrame, labels: list[str], most: float) -> list[Check]:
+def _divergences(run: Run, rows: pd.DataFrame, labels: list[str], most: float) -> list[Check]:
     """One check a model: its whole interval below or above what is accepted, or else nothing is known."""
-    found = rows[(rows["scenario"] == DIVERGENCE) & (rows["metric"] == KLD)]
-    by_model = {row["model"]: row for row in found.to_dict("records")}
+    if run.record["divergence"] is None:
+        raise UserError("--max-kld: the run measured no divergence; run it again without --no-divergence.")
+    of_text = rows[rows["scenario"] == DIVERGENCE]
+    found, bounds = (
+        {row["model"]: row for row in of_text[of_text["metric"] == metric].to_dict("records")}
+        for metric in (KLD, KLD_BOUND)
+    )
     for label in labels:
-        if label not in by_model:
-            raise UserError(f"--max-kld: the run has no divergence of {label}; run it again without --no-divergence.")
-    return [_divergence(by_model[label], most) for label in labels]
+        if label not in found:
+            raise UserError(
+                f"--max-kld: {label} reads the text as other tokens than {run.reference}, so their distributions "
+                "cannot be compared; leave it out with --models."
+            )
+    return [_divergence(found[label], bounds[label]["value"], most) for label in labels]
 
 
-def _divergence(row: dict[Any, Any], most: float) -> Check:
-    value, low, high = row["value"], row["ci_low"], row["ci_high"]
+def _divergence(row: dict[Any, Any], bound: float, most: float) -> Check:
+    """A compact store gives the least that the divergence can be, and ``bound`` is how much more it is at most."""
+    value, low, high = row["value"], row["ci_low"], row["ci_high"] + bound
     if high <= most:
         outcome, verdict = Outcome.WITHIN, f"at most {most:g}"
     elif low > most or math.isinf(value):
         outcome, verdict = Outcome.BEYOND, f"above {most:g}"
+    elif row["ci_high"] <= most:
+        outcome, verdict = Outcome.INCONCLUSIVE, f"{Verdict.INCONCLUSIVE}: a compact store cannot tell so exactly"
     else:
         why = ": too few windows for an interval" if math.isnan(high) else ""
         outcome, verdict = Outcome.INCONCLUSIVE, f"{Verdict.INCONCLUSIVE}{why}"

@@ -29,15 +29,15 @@ def run(real_run: Path) -> Run:
 def saying(run: Run) -> Callable[..., Run]:
     """The same run, with other words in the cells of some rows."""
 
-    def make(*, where: dict[str, str], **cells: object) -> Run:
-        table = run.findings.degradation.copy()
+    def make(base: Run = run, *, where: dict[str, str], **cells: object) -> Run:
+        table = base.findings.degradation.copy()
         mask = pd.Series(True, table.index)
         for name, value in where.items():
             mask &= table[name] == value
         assert mask.any()
         for name, cell in cells.items():
             table.loc[mask, name] = cell
-        return replace(run, findings=run.findings._replace(degradation=table))
+        return replace(base, findings=base.findings._replace(degradation=table))
 
     return make
 
@@ -82,12 +82,21 @@ def test_every_scenario_is_looked_at_on_its_own(run: Run) -> None:
         for task in (
             ("world_facts", "generation"),
             ("world_choice", "multiple_choice_separate_original"),
-            ("world_choice", "multiple_choice_joint"),
         )
     ]
     assert gated.notes == [
-        "Not held against the margin, because they are not measured in points: world_text (bits_per_byte)."
+        "Not looked at, because the reference itself guesses there: world_choice (multiple_choice_joint).",
+        "Not held against the margin, because they are not measured in points: world_text (bits_per_byte).",
     ]
+
+
+def test_a_scenario_at_which_the_reference_guesses_never_passes_by_name(saying: Callable[..., Run]) -> None:
+    guessed = saying(where={"model": "f16", "scenario": "world_facts"}, verdict="")
+    gated = gate(guessed, margin=guessed.margin)
+    assert {check.scenario for check in gated.checks} == {"world_choice"}
+    assert "world_facts (generation), world_choice (multiple_choice_joint)" in gated.notes[0]
+    with pytest.raises(UserError, match="world_facts says nothing, because the reference itself guesses there"):
+        gate(guessed, margin=guessed.margin, scenarios=["world_facts"])
 
 
 def test_all_questions_can_be_looked_at_together(run: Run) -> None:
@@ -141,18 +150,61 @@ def test_divergence_without_an_interval_or_without_an_end(saying: Callable[..., 
     assert of_kld(endless, 0.05)["q8_0"] is BEYOND
 
 
-def test_divergence_that_was_not_measured(saying: Callable[..., Run]) -> None:
-    changed = saying(where={"model": "q8_0", "metric": KLD}, metric="other")
-    with pytest.raises(UserError, match="--max-kld: the run has no divergence of q8_0"):
-        of_kld(changed, 0.05)
+def test_divergence_from_a_compact_store_is_within_only_if_the_most_it_can_be_is(saying: Callable[..., Run]) -> None:
+    where = {"model": "q8_0", "metric": KLD}
+    least = saying(where=where, value=0.02, ci_low=0.01, ci_high=0.03)
+
+    def most(bound: float) -> Run:
+        return saying(least, where={"model": "q8_0", "metric": "kld_bound_mean"}, value=bound)
+
+    assert of_kld(most(0.0), 0.03)["q8_0"] is WITHIN
+    assert of_kld(most(0.009), 0.04)["q8_0"] is WITHIN
+    assert of_kld(most(0.011), 0.04)["q8_0"] is INCONCLUSIVE
+    assert of_kld(most(5.0), 0.009)["q8_0"] is BEYOND  # the least that it can be is above that
+    (check,) = gate(most(0.011), margin=0.01, models=["q8_0"], scenarios=["all"], max_kld=0.04).checks[1:]
+    assert check.verdict == "inconclusive: a compact store cannot tell so exactly"
+    assert check.ci_high == pytest.approx(0.041)
 
 
-def test_a_run_that_asked_nothing_in_points(run: Run) -> None:
+def test_divergence_that_was_not_measured(run: Run, saying: Callable[..., Run]) -> None:
+    bare = replace(run, record=run.record | {"divergence": None})
+    with pytest.raises(UserError, match="the run measured no divergence; run it again without --no-divergence"):
+        of_kld(bare, 0.05)
+    other_tokens = saying(where={"model": "q8_0", "metric": KLD}, metric="other")
+    with pytest.raises(UserError, match=r"q8_0 reads the text as other tokens than f16, so .* cannot be compared"):
+        of_kld(other_tokens, 0.05)
+
+
+def only(run: Run, scenario: str) -> Run:
+    """A run that asked just this."""
     table = run.findings.degradation
-    only = table[table["scenario"] == "world_text"]
-    bare = replace(run, findings=run.findings._replace(degradation=only))
-    with pytest.raises(UserError, match="no scenario that can be held against a margin"):
-        gate(bare, margin=run.margin)
+    return replace(run, findings=run.findings._replace(degradation=table[table["scenario"] == scenario]))
+
+
+@pytest.mark.parametrize(
+    ("scenario", "asked", "said"),
+    [
+        ("world_text", [], "no scenario that can be held against a margin"),
+        ("world_text", ["all"], "--scenarios: the run has no right-or-wrong questions that say anything"),
+        ("divergence", [], "no scenario that can be held against a margin"),
+        ("divergence", ["all"], "--scenarios: the run asked no questions"),
+    ],
+)
+def test_a_run_that_asked_nothing_in_points(run: Run, scenario: str, asked: list[str], said: str) -> None:
+    with pytest.raises(UserError, match=said):
+        gate(only(run, scenario), margin=run.margin, scenarios=asked)
+
+
+def test_a_run_of_distributions_alone_has_its_kld(run: Run) -> None:
+    checks = gate(only(run, "divergence"), margin=run.margin, max_kld=0.05).checks
+    assert [(check.model, check.outcome) for check in checks] == [("q8_0", WITHIN), ("q2_k", BEYOND)]
+
+
+@pytest.mark.parametrize("models", [[], ["q8_0"]])
+def test_a_run_of_the_reference_alone(run: Run, models: list[str]) -> None:
+    alone = replace(run, record=run.record | {"models": run.models[:1]})
+    with pytest.raises(UserError, match="has no model beside its reference f16"):
+        gate(alone, margin=run.margin, models=models)
 
 
 def test_junit_has_a_case_a_model_and_scenario(tmp_path: Path) -> None:
