@@ -10,6 +10,7 @@ from harness.degradation.columns import DEGRADATION, table_of
 from harness.degradation.table import degradation_table
 from harness.errors import UserError
 from harness.evidence.changes import changes
+from harness.evidence.judged import judged_metrics
 from harness.keys import QUESTION
 from harness.results import Run
 
@@ -50,8 +51,15 @@ def compare_runs(before: Run, after: Run, *, margin: float) -> Comparison:
     if not len(metrics):
         raise UserError("The two runs judge no question by the same metric; compare runs of the same scenarios.")
     mains, others = _mains(before, after)
-    tables = [_of_model(label, questions, metrics, (before, after), mains, margin) for label in labels]
-    notes = [*changes(before, after), *apart, *unlike, *others]
+    says_something = judged_metrics(before).keys() & judged_metrics(after).keys()
+    judged = {task: metric for task, metric in mains.items() if task in says_something}
+    guessed = [
+        f"{_named(*task)} gets no verdict, because the reference itself guesses there."
+        for task in mains
+        if task not in judged
+    ]
+    tables = [_of_model(label, questions, metrics, (before, after), judged, margin) for label in labels]
+    notes = [*changes(before, after), *apart, *unlike, *others, *guessed]
     return Comparison(table_of(pd.concat(tables), DEGRADATION), mains, notes)
 
 

@@ -20,6 +20,9 @@ def run(real_run: Path) -> Run:
     return harness.load_run(real_run)
 
 
+GUESSED = "world_choice (multiple_choice_joint) gets no verdict, because the reference itself guesses there."
+
+
 def with_answers(run: Run, model: str, scenario: str, value: float) -> Run:
     """The same, but that all these answers have one value."""
     measured = run.measured
@@ -48,7 +51,7 @@ def mains(run: Run, other: Run) -> pd.DataFrame:
 
 def test_a_run_is_like_itself(run: Run) -> None:
     found = compare_runs(run, run, margin=0.01)
-    assert found.notes == []
+    assert found.notes == [GUESSED]
     assert set(found.table["model"]) == {"f16", "q8_0", "q2_k"}
     assert (found.table["delta"] == 0).all()
     rows = mains(run, run)
@@ -72,10 +75,11 @@ def test_questions_of_one_run_are_counted(run: Run) -> None:
     )
     n = instances[instances["scenario"] == "world_facts"]["instance_id"].nunique()
     assert compare_runs(run, few, margin=0.01).notes == [
-        f"world_facts: {n - 5} questions are only in the first run and are left out."
+        f"world_facts: {n - 5} questions are only in the first run and are left out.",
+        GUESSED,
     ]
     notes = compare_runs(few, run, margin=0.01).notes
-    assert notes == [f"world_facts: {n - 5} questions are only in the second run and are left out."]
+    assert notes == [f"world_facts: {n - 5} questions are only in the second run and are left out.", GUESSED]
     facts = mains(run, few)
     assert (facts.loc[facts["scenario"] == "world_facts", "n"] == 5).all()
 
@@ -86,7 +90,10 @@ def test_another_question_under_the_same_id_is_left_out(run: Run) -> None:
         instances.at[number, "golds"] = ["somebody else"]
     other = replace(run, measured=run.measured._replace(instances=instances))
     found = compare_runs(run, other, margin=0.01)
-    assert found.notes == ["world_facts: 2 questions have another right answer under the same id and are left out."]
+    assert found.notes == [
+        "world_facts: 2 questions have another right answer under the same id and are left out.",
+        GUESSED,
+    ]
 
 
 def test_other_words_are_told(run: Run) -> None:
@@ -94,7 +101,7 @@ def test_other_words_are_told(run: Run) -> None:
     is_facts = instances["scenario"] == "world_facts"
     changed = instances.assign(prompt=instances["prompt"].mask(is_facts, "Tell me."))
     other = replace(run, measured=run.measured._replace(instances=changed))
-    (note,) = compare_runs(run, other, margin=0.01).notes
+    (note, _) = compare_runs(run, other, margin=0.01).notes
     assert note.endswith("questions are put in other words, or after other examples.")
 
 
@@ -110,7 +117,8 @@ def test_a_metric_of_one_run_is_left_out_for_that_task_alone(run: Run) -> None:
     for before, after, which in ((run, fewer, "first"), (fewer, run, "second")):
         found = compare_runs(before, after, margin=0.01)
         assert found.notes == [
-            f"world_choice (multiple_choice_joint): exact_match is only in the {which} run and is left out."
+            f"world_choice (multiple_choice_joint): exact_match is only in the {which} run and is left out.",
+            GUESSED,
         ]
         tasks = mains(before, after)[["scenario", "adapter"]].drop_duplicates().agg(tuple, axis=1).tolist()
         assert tasks == [
@@ -127,10 +135,17 @@ def test_another_main_metric_is_told(run: Run) -> None:
     ]
     found = compare_runs(run, recorded(run, tasks=tasks), margin=0.01)
     assert found.notes == [
-        "world_facts (generation) has another main metric (exact_match and f1_score), so it gets no verdict."
+        "world_facts (generation) has another main metric (exact_match and f1_score), so it gets no verdict.",
+        GUESSED,
     ]
     of_facts = found.table[found.table["scenario"] == "world_facts"]
     assert (of_facts["verdict"] == "").all()
+
+
+def test_a_task_at_which_a_reference_guesses_has_no_verdict_and_no_part_in_the_whole(run: Run) -> None:
+    rows = mains(run, run).set_index(["model", "scenario", "adapter"])
+    joint, whole = rows.loc[("q8_0", "world_choice", "multiple_choice_joint")], rows.loc[("q8_0", "all", "")]
+    assert (joint["verdict"], joint["n"], whole["n"]) == ("", 40, 80)
 
 
 def test_runs_with_nothing_in_common(run: Run) -> None:
