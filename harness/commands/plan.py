@@ -12,16 +12,19 @@ import typer
 
 from harness import load_run
 from harness.commands.shared import AsJson, make_console, names
+from harness.degradation.power import design_effect
 from harness.errors import UserError
-from harness.evidence.plan import Clusters, Needed, NeededHere, needed, needed_of, shown_by
+from harness.evidence.plan import Needed, NeededHere, needed, needed_of, shown_by
 from harness.methods import short_name
 from harness.options import read_share
 from harness.reports import numbers
 
 FLIP_RATE = "5%"
 NONE = "-"
+OF_RUN = "with --run, what its clusters show"
 HEADINGS = {
     "flip_rate": "flips",
+    "effect": "clustered",
     "noninferiority": "non-inferior",
     "equivalence": "equivalent",
     "difference": "different",
@@ -54,15 +57,24 @@ def plan(
         typer.Option(min=0, help="Say also what loss so many instances show; 0 for none.", envvar="HARNESS_INSTANCES"),
     ] = 0,
     cluster_size: Annotated[
-        float,
+        float | None,
         typer.Option(
-            min=1, help="Instances that share a subject or document, on average.", envvar="HARNESS_CLUSTER_SIZE"
+            min=1,
+            help="Instances that share a subject or document, on average.",
+            envvar="HARNESS_CLUSTER_SIZE",
+            show_default=f"1; {OF_RUN}",
         ),
-    ] = 1,
+    ] = None,
     icc: Annotated[
-        float,
-        typer.Option(min=0, max=1, help="How alike these are: correlation within a cluster.", envvar="HARNESS_ICC"),
-    ] = 0,
+        float | None,
+        typer.Option(
+            min=0,
+            max=1,
+            help="How alike these are: correlation within a cluster.",
+            envvar="HARNESS_ICC",
+            show_default=f"0; {OF_RUN}",
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Say how many instances it takes to show that nothing is lost, or that something is.
@@ -72,38 +84,43 @@ def plan(
 
     Exit codes: 0 said; 2 something asked for is wrong.
     """
-    margin, clusters = read_share("--delta", delta), Clusters(cluster_size, icc)
+    margin = read_share("--delta", delta)
+    is_given = cluster_size is not None or icc is not None
+    effect = design_effect(cluster_size or 1, icc or 0)
     if run and flip_rate:
         raise UserError("--flip-rate and --run contradict each other; leave one of them out.")
     if scenarios and not run:
         raise UserError("--scenarios names scenarios of a run; give --run too.")
     if run:
-        here = needed_of(load_run(run), margin, clusters, scenarios=names(scenarios))
-        records = [_record_here(one, instances, clusters) for one in here]
+        here = needed_of(load_run(run), margin, effect=effect if is_given else None, scenarios=names(scenarios))
+        records = [_record_here(one, instances) for one in here]
     else:
-        records = [
-            _record(needed(read_share("--flip-rate", flip_rate or FLIP_RATE), margin, clusters), instances, clusters)
-        ]
+        records = [_record(needed(read_share("--flip-rate", flip_rate or FLIP_RATE), margin, effect), instances)]
     if as_json:
         sys.stdout.write(json.dumps(records, indent=2) + "\n")
         return
     console = make_console()
     for line in _lines(records):
         console.print(line, soft_wrap=True)
+    if run or is_given:
+        source = "by --cluster-size and --icc" if is_given else "by the clusters and differences of the run"
+        console.print(
+            f"{HEADINGS['effect']}: the instances that are worth one that stands alone, {source}.", soft_wrap=True
+        )
     if instances:
         console.print(f"shows: the loss that {numbers.count(instances)} instances show four times of five.")
     if any(record["difference"] is None for record in records):
         console.print(f"{NONE}: so few flips cannot make a loss of {100 * margin:g} pp.")
 
 
-def _record(takes: Needed, instances: int, clusters: Clusters) -> dict[str, Any]:
-    loss = shown_by(instances, takes.flip_rate, clusters)
+def _record(takes: Needed, instances: int) -> dict[str, Any]:
+    loss = shown_by(instances, takes.flip_rate, takes.effect)
     return takes._asdict() | ({"detectable": None if math.isnan(loss) else loss} if instances else {})
 
 
-def _record_here(one: NeededHere, instances: int, clusters: Clusters) -> dict[str, Any]:
+def _record_here(one: NeededHere, instances: int) -> dict[str, Any]:
     what = f"{one.scenario} ({short_name(one.adapter)})" if one.adapter else one.scenario
-    record = _record(one.needed, instances, clusters)
+    record = _record(one.needed, instances)
     return {"model": one.model, "scenario": what, "asked": one.n} | record | {"more": one.n_more}
 
 
@@ -127,4 +144,6 @@ def _cell(name: str, value: str | float | None) -> str:
         return NONE
     if isinstance(value, str):
         return value
+    if name == "effect":
+        return f"{value:.1f}"
     return numbers.share(value) if name in ("flip_rate", "detectable") else numbers.count(int(value))

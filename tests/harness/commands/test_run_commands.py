@@ -14,7 +14,7 @@ from junitparser import JUnitXml
 from typer.testing import CliRunner, Result
 
 from harness.cli import app, main
-from harness.commands.gate import EXIT_USAGE
+from harness.commands.gate import EXIT_INTERNAL, EXIT_USAGE
 
 
 def command(*words: str | Path, **environment: str) -> Result:
@@ -76,12 +76,32 @@ def test_no_run_is_no_answer_either(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert end.value.code == EXIT_USAGE
 
 
+def test_an_unforeseen_error_of_the_gate_is_no_answer(
+    copied_run: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Here a metric that this version does not have, where verdicts are to be found anew."""
+    path = copied_run / "run.json"
+    record = json.loads(path.read_text(encoding="utf-8"))
+    record["tasks"][0]["metrics"] = ["taste"]
+    path.write_text(json.dumps(record), encoding="utf-8")
+    monkeypatch.setattr(sys, "argv", ["harness", "gate", str(copied_run), "--margin", "2pp"])
+    with pytest.raises(SystemExit) as end:
+        main()
+    assert end.value.code == EXIT_INTERNAL
+    told = capsys.readouterr()
+    assert told.out == ""
+    assert told.err == (
+        "error: The gate has no answer, because of an error that it does not know (KeyError: 'taste'); please report "
+        "it.\n"
+    )
+
+
 def test_the_help_of_the_gate_says_what_the_codes_mean() -> None:
     done = command("gate", "--help", TERMINAL_WIDTH="200")
     assert done.exit_code == 0
     words = " ".join(done.output.split())
     assert "Exit codes: 0 every model is within the margin" in words
-    assert "64 something asked for is wrong" in words
+    assert "64 something asked for is wrong; 70 the gate itself failed" in words
 
 
 def test_the_gate_for_machines(real_run: Path, tmp_path: Path) -> None:
@@ -93,7 +113,7 @@ def test_the_gate_for_machines(real_run: Path, tmp_path: Path) -> None:
     of_kld = {check["model"]: check["outcome"] for check in found["checks"] if check["metric"] == "kld_mean"}
     assert of_kld == {"q8_0": "within", "q2_k": "beyond"}
     counts = {suite.name: (suite.tests, suite.failures) for suite in JUnitXml.fromfile(str(path))}
-    assert counts["q8_0"] == (4, 0)
+    assert counts["q8_0"] == (3, 0)
     assert counts["q2_k"][1] >= 2
 
 
@@ -139,7 +159,8 @@ def test_a_folder_that_is_no_run_gets_no_reports(tmp_path: Path) -> None:
 def test_a_run_compared_with_itself(real_run: Path) -> None:
     done = command("compare", real_run, real_run)
     assert done.exit_code == 0
-    lines = done.output.splitlines()
+    *lines, note = done.output.splitlines()
+    assert note.startswith("world_choice (multiple_choice_joint) gets no verdict")
     assert len(lines) == 3 * 5  # models, and four ways of asking and all of them together
     assert all("flips -0 +0" in line for line in lines if "world_text" not in line)
     assert "q8_0, world_facts (generation): 1.000 to 1.000 over 40, +0.0 pp" in done.output
@@ -158,10 +179,10 @@ def test_a_comparison_for_machines(real_run: Path) -> None:
 def test_a_plan_before_anything_is_asked() -> None:
     done = command("plan", "--delta", "1pp", "--flip-rate", "5%", "--instances", "400")
     heading, figures, meaning = done.output.splitlines()
-    assert heading.split() == ["flips", "non-inferior", "equivalent", "different", "shows"]
+    assert heading.split() == ["flips", "clustered", "non-inferior", "equivalent", "different", "shows"]
     assert figures.split()[0] == "5.0%"
     # The textbook's 3,092; the very interval takes a little more.
-    assert 3092 <= int(figures.split()[1].replace(",", "")) <= 3200
+    assert 3092 <= int(figures.split()[2].replace(",", "")) <= 3200
     assert meaning == "shows: the loss that 400 instances show four times of five."
 
 
@@ -179,14 +200,18 @@ def test_a_plan_from_a_run(real_run: Path) -> None:
         "scenario",
         "asked",
         "flips",
+        "clustered",
         "non-inferior",
         "equivalent",
         "different",
         "more",
     ]
-    assert [line.split()[:2] for line in lines[1:]] == [
+    assert [line.split()[:2] for line in lines[1:-1]] == [
         [model, scenario] for model in ("q8_0", "q2_k") for scenario in ("world_facts", "all")
     ]
+    assert all(line.split()[-5] == "1.8" for line in lines[1:-1])
+    assert lines[-1].endswith("worth one that stands alone, by --cluster-size and --icc.")
+    assert "by the clusters and differences of the run." in command("plan", "--run", real_run).output
     rows = json.loads(command("plan", "--run", real_run, "--json").output)
     assert rows[0]["more"] == rows[0]["noninferiority"] - 40
 
