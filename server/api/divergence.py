@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
-from typing import Any
 
 import numpy as np
 from fastapi import APIRouter, Request, Response
@@ -17,10 +16,19 @@ from server.api.jobs import check_model
 from server.api.prompts import check_ids
 from server.api.state import Served, ServedModel
 from server.divergence.directory import Directory, cannot
-from server.divergence.errors import BrokenStore, NoSpace, OtherStore, StoreBusy, StoreError, UnknownStore
+from server.divergence.errors import (
+    BrokenStore,
+    NoSpace,
+    OtherStore,
+    StoreBusy,
+    StoreError,
+    UnknownStore,
+    UnusableStore,
+)
 from server.divergence.formats import COMPACT, EXACT
 from server.divergence.layout import Layout, OwnLayout
 from server.divergence.llama_file import LlamaLayout
+from server.divergence.llama_file import check as check_llama
 from server.divergence.measures import as_columns
 from server.divergence.store import Comparer, Recorder, Sink, Store
 from server.engine.sequence import Job
@@ -45,6 +53,7 @@ _ANSWERS: dict[type[StoreError], type[ApiError]] = {
     OtherStore: InvalidRequest,
     BrokenStore: StoreDamaged,
     NoSpace: StorageFull,
+    UnusableStore: ApiError,
 }
 
 
@@ -129,10 +138,13 @@ def _open_to_record(body: DivergenceRequest, served: Served, directory: Director
             raise OtherStore(f"The store '{body.store}' has rows of format '{store.layout.rows.name}'.")
         return store
 
+    total = body.total_windows
+    if total is not None:  # before there is a file
+        check_llama(body.windows, body.score_from, total)
+
     def make(fd: int) -> Layout:
-        if body.format == "llama":
-            assert body.total_windows is not None
-            return LlamaLayout.create(fd, body.store, n_vocab, body.windows, body.score_from, body.total_windows)
+        if total is not None:
+            return LlamaLayout.create(fd, body.store, n_vocab, body.windows, body.score_from, total)
         return OwnLayout.create(fd, body.store, COMPACT if body.format == "compact" else EXACT, n_vocab)
 
     return directory.create(body.store, n_vocab, make)
@@ -153,9 +165,7 @@ def _check_windows(body: DivergenceRequest, served: Served) -> None:
     for window in body.windows:
         check_ids(window, served.engine.model, "windows")
         if len(window) > served.engine.context_size:
-            error: Any = ContextTooLong(len(window), served.engine.context_size)
-            error.param = "windows"
-            raise error
+            raise ContextTooLong(len(window), served.engine.context_size, param="windows")
     if len(body.windows) > served.engine.max_waiting:
         raise InvalidRequest(
             f"The request has {len(body.windows)} windows, more than the {served.engine.max_waiting} that may wait.",

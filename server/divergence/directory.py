@@ -9,7 +9,15 @@ import re
 from collections.abc import Callable
 from pathlib import Path
 
-from server.divergence.errors import BrokenStore, NoSpace, OtherStore, StoreBusy, StoreError, UnknownStore
+from server.divergence.errors import (
+    BrokenStore,
+    NoSpace,
+    OtherStore,
+    StoreBusy,
+    StoreError,
+    UnknownStore,
+    UnusableStore,
+)
 from server.divergence.layout import MAGIC, Layout, OwnLayout
 from server.divergence.llama_file import MAGIC as LLAMA_MAGIC
 from server.divergence.llama_file import PARTIAL, LlamaLayout
@@ -70,6 +78,8 @@ class Directory:
         try:
             fd = os.open(path, flags | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK, 0o644)
         except FileNotFoundError:
+            if not self._path.is_dir():
+                raise UnusableStore("The server's folder of stores is gone; its operator must make it again.") from None
             raise UnknownStore(f"There is no store '{name}'; record it first.") from None
         except OSError as error:
             raise cannot(name, error) from None
@@ -86,7 +96,10 @@ def cannot(name: str, error: OSError) -> StoreError:
     """Why a file cannot be used."""
     if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
         return NoSpace(f"There is no room on the server's disk for the store '{name}' ({error.strerror}).")
-    return NoSpace(f"The server cannot use the file of the store '{name}' ({error.strerror}).")
+    return UnusableStore(
+        f"The server cannot use the file of the store '{name}' ({error.strerror}); take another name, or let "
+        "its operator see to it."
+    )
 
 
 def _read(fd: int, name: str) -> Layout:

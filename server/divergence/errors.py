@@ -24,4 +24,8 @@ class BrokenStore(StoreError):
 
 
 class NoSpace(StoreError):
-    """The file cannot be written."""
+    """The disk is full."""
+
+
+class UnusableStore(StoreError):
+    """The operating system does not let the server use the file, or the folder."""

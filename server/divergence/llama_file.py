@@ -32,6 +32,24 @@ def first_scored(n_ctx: int) -> int:
     return n_ctx // 2 + 1
 
 
+def check(windows: Sequence[Sequence[int]], score_from: int, total: int) -> None:
+    """Raise :class:`OtherStore` for windows that cannot begin such a file of so many."""
+    n_ctx = len(windows[0])
+    for window in windows:
+        _check_window(len(window), n_ctx, score_from)
+    if len(windows) > total or n_ctx * total > MOST_TOKENS:
+        raise OtherStore(f"A store of {total} windows cannot have {len(windows)} of {n_ctx} tokens.")
+
+
+def _check_window(length: int, n_ctx: int, score_from: int) -> None:
+    """Raise for a window that is not cut as that tool does."""
+    if length != n_ctx or score_from != first_scored(n_ctx):
+        raise OtherStore(
+            f"A store for llama-perplexity has windows of one length, here {n_ctx} tokens, each scored from position "
+            f"{first_scored(n_ctx)} on."
+        )
+
+
 class LlamaLayout(Layout):
     """Windows of one length, whose number is known from the start."""
 
@@ -60,11 +78,8 @@ class LlamaLayout(Layout):
             OtherStore: such a file cannot have these windows, or so many; the old file is as it was.
             OSError: the file cannot be written.
         """
+        check(windows, score_from, total)
         layout = cls(fd, name, n_vocab, len(windows[0]), total, 0)
-        for window in windows:
-            layout.check(len(window), score_from)
-        if len(windows) > total or layout.n_ctx * total > MOST_TOKENS:
-            raise OtherStore(f"A store of {total} windows cannot have {len(windows)} of {layout.n_ctx} tokens.")
         os.ftruncate(fd, 0)
         layout.commit()
         return layout
@@ -95,14 +110,6 @@ class LlamaLayout(Layout):
         data = read_exactly(self._fd, 4 * self.n_ctx, _HEADER.size + 4 * self.n_ctx * number, self._name)
         return Window(np.frombuffer(data, "<i4").astype(np.int32), first_scored(self.n_ctx), self._offset(number))
 
-    def check(self, length: int, score_from: int) -> None:
-        """Raise for a window that is not cut as that tool does."""
-        if length != self.n_ctx or score_from != first_scored(self.n_ctx):
-            raise OtherStore(
-                f"A store for llama-perplexity has windows of one length, here {self.n_ctx} tokens, each scored from "
-                f"position {first_scored(self.n_ctx)} on."
-            )
-
     def add(self, tokens: NDArray[np.int32], score_from: int) -> Window:
         """A place for the next window.
 
@@ -111,7 +118,7 @@ class LlamaLayout(Layout):
             OSError: the file cannot be written.
         """
         number = self.windows + self._added
-        self.check(len(tokens), score_from)
+        _check_window(len(tokens), self.n_ctx, score_from)
         if number >= self.total:
             raise OtherStore(f"The store '{self._name}' was begun for {self.total} windows in all; there is one more.")
         write_exactly(self._fd, tokens.astype("<i4").tobytes(), _HEADER.size + 4 * self.n_ctx * number)

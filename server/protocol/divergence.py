@@ -58,6 +58,10 @@ class DivergenceRequest(RequestBody):
             )
         if self.mode == "compare" and (self.format, self.total_windows) != (None, None):
             raise InvalidRequest("'format' and 'total_windows' are for recording; leave them out.", param="format")
+        if self.begin > 0 and self.total_windows is not None:
+            raise InvalidRequest(
+                "'total_windows' is told once, where the store is begun; leave it out.", param="total_windows"
+            )
         if self.mode == "record" and self.begin == 0 and (self.format == "llama") != (self.total_windows is not None):
             raise InvalidRequest(
                 "'total_windows' must be given for a store of format 'llama', and for no other.", param="total_windows"

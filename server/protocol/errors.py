@@ -75,11 +75,11 @@ class ContextTooLong(InvalidRequest):
 
     code = "context_length_exceeded"
 
-    def __init__(self, tokens: int, context: int, *, at_least: bool = False) -> None:
+    def __init__(self, tokens: int, context: int, *, at_least: bool = False, param: str = "prompt") -> None:
         has = f"at least {tokens}" if at_least else f"{tokens}"
         super().__init__(
             f"This model's maximum context length is {context} tokens, but the prompt has {has}; shorten it.",
-            param="prompt",
+            param=param,
         )
 
 

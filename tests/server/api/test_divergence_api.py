@@ -159,6 +159,7 @@ def test_a_model_does_not_diverge_from_itself_even_where_everything_was_scored_b
         ({"mode": "record", "begin": 3}, 400, "invalid_request_error", "next one is not number 3"),
         ({"mode": "record", "begin": 5, "format": "compact"}, 400, "invalid_request_error", "rows of format 'exact'"),
         ({"mode": "record", "format": "llama"}, 400, "invalid_request_error", "'total_windows' must be given"),
+        ({"mode": "record", "begin": 5, "total_windows": 5}, 400, "invalid_request_error", "is told once"),
         ({"mode": "record", "total_windows": 5}, 400, "invalid_request_error", "'total_windows' must be given"),
         (
             {"mode": "record", "format": "llama", "total_windows": 5, "score_from": 5},
@@ -175,6 +176,15 @@ def test_what_is_wrong_is_told_in_a_sentence(
     assert found[:2] == (status, code)
     assert message in found[2]
     assert reference.done("compare")["windows"]
+
+
+def test_what_is_refused_leaves_no_file(reference: Asked) -> None:
+    assert reference.refused("record", store="new", format="llama", total_windows=1)[0] == 400
+    assert not (reference.stores / "new").exists()
+    (reference.stores / "folder").mkdir()
+    status, code, message = reference.refused("record", store="folder")
+    assert (status, code) == (500, "server_error")
+    assert "Is a directory" in message
 
 
 def test_without_a_folder_the_route_is_off(no_bos_server: ServerUnderTest) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import struct
 from collections.abc import Callable, Iterator
@@ -11,8 +12,8 @@ import numpy as np
 import pytest
 from numpy.typing import NDArray
 
-from server.divergence.directory import Directory
-from server.divergence.errors import BrokenStore, NoSpace, OtherStore, StoreBusy, UnknownStore
+from server.divergence.directory import Directory, cannot
+from server.divergence.errors import BrokenStore, NoSpace, OtherStore, StoreBusy, UnknownStore, UnusableStore
 from server.divergence.formats import COMPACT, EXACT, RowFormat
 from server.divergence.layout import OwnLayout
 from server.divergence.llama_file import LlamaLayout
@@ -159,8 +160,22 @@ def test_what_is_not_there_or_no_store_is_told(directory: Directory, tmp_path: P
         with pytest.raises(BrokenStore, match="no store"):
             directory.read(name, N_VOCAB)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(NoSpace, match="cannot use the file"):
-        directory.read("folder", N_VOCAB)
+    for use in (lambda: directory.read("folder", N_VOCAB), lambda: directory.create("folder", N_VOCAB, own())):
+        with pytest.raises(UnusableStore, match=r"cannot use the file of the store 'folder' \(Is a directory\)"):
+            use()
+
+
+@pytest.mark.parametrize("code", [errno.EACCES, errno.EROFS, errno.EIO])
+def test_what_is_no_full_disk_is_not_called_one(code: int) -> None:
+    assert isinstance(cannot("s", OSError(code, os.strerror(code))), UnusableStore)
+    assert isinstance(cannot("s", OSError(errno.ENOSPC, "no space")), NoSpace)
+
+
+def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
+    directory = Directory(tmp_path / "gone")
+    for use in (lambda: directory.read("s", N_VOCAB), lambda: directory.create("s", N_VOCAB, own())):
+        with pytest.raises(UnusableStore, match="folder of stores is gone"):
+            use()
 
 
 @pytest.mark.parametrize("size", [9, 63, 70, 500, -1])
