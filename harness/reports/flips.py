@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from harness.keys import QUESTION
 from harness.methods import short_name
 from harness.reports.rows import records
 from harness.results import Run
@@ -21,7 +22,6 @@ LONGEST_PROMPT = 4000
 """Characters of a prompt that are kept: of a longer one the beginning and, three times as much, the end."""
 MOST_TOKENS = 400
 """Of an answer."""
-PAIR = ["scenario", "adapter", "perturbation", "trial", "instance_id"]
 DIRECTIONS = ("to wrong", "to right", "still wrong, other answer")
 
 Json = dict[str, Any]
@@ -63,11 +63,11 @@ def embed(data: Json) -> str:
 
 def _changed(instances: pd.DataFrame, reference: str) -> pd.DataFrame:
     """Pairs of rows whose answers are not the same, those to show first in front."""
-    columns = [*PAIR, "model", "correct", "answer"]
+    columns = [*QUESTION, "model", "correct", "answer"]
     judged = instances.reset_index(drop=True)[columns].rename_axis("row").reset_index()
     judged = judged[judged["correct"].notna()]
     pairs = judged[judged["model"] != reference].merge(
-        judged[judged["model"] == reference].drop(columns="model"), on=PAIR, suffixes=("", "_of_reference")
+        judged[judged["model"] == reference].drop(columns="model"), on=QUESTION, suffixes=("", "_of_reference")
     )
     before, after = pairs["correct_of_reference"].astype(bool), pairs["correct"].astype(bool)
     other = ~before & ~after & (pairs["answer"] != pairs["answer_of_reference"])
@@ -90,7 +90,7 @@ class _Page:
 
     def add(self, base: pd.Series, row: pd.Series, direction: int) -> bool:
         """One flip, and its question if that is new; False where there is no room left."""
-        key = tuple(base[name] for name in PAIR)
+        key = tuple(base[name] for name in QUESTION)
         question = None if key in self.number else _question(base)
         flip = {"m": row["model"], "d": direction, **_answer(row)}
         self.left -= len(json.dumps(flip)) + (len(json.dumps(question)) if question else 0)

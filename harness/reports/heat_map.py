@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from typing import Any, NamedTuple
 
@@ -30,7 +31,7 @@ class HeatMap(NamedTuple):
 
     models: list[str]
     rows: list[tuple[str, str, list[Cell]]]
-    """Scenario, metric and a cell a model."""
+    """Scenario, metric (and whether less of it is better) and a cell a model."""
     legend: list[tuple[str, str]]
     """Shades and what they mean."""
 
@@ -43,7 +44,8 @@ def heat_map(run: Run) -> HeatMap:
     models = [model["label"] for model in run.models if model["label"] in set(table["model"])]
     rows: dict[tuple[str, str], dict[str, Cell]] = {}
     for line in records(table):
-        key = task_name(line, several=adapters[line["scenario"]] > 1), line["metric"]
+        less = "" if METRICS[line["metric"]].higher_is_better else ", less is better"
+        key = task_name(line, several=adapters[line["scenario"]] > 1), f"{line['metric']}{less}"
         rows.setdefault(key, {})[line["model"]] = _cell(line, run.margin)
     empty = Cell("", "none", shown=False)
     cells = [(*key, [of.get(model, empty) for model in models]) for key, of in rows.items()]
@@ -64,6 +66,7 @@ def _cell(line: dict[str, Any], margin: float) -> Cell:
 
 def _legend(margin: float) -> list[tuple[str, str]]:
     points = [f"{100 * margin * step:g}" for step in STEPS]
-    losses = [(f"loss-{place}", f"-{words} pp") for place, words in enumerate(points, 1)]
-    gains = [(f"gain-{place}", f"+{words} pp") for place, words in enumerate(points, 1)]
-    return [*reversed(losses), ("none", "within margin"), *gains]
+    ranges = [*(f"{low} to {high}" for low, high in itertools.pairwise(points)), f"{points[-1]} pp or more"]
+    losses, gains = ([(f"{what}-{n}", words) for n, words in enumerate(ranges, 1)] for what in ("loss", "gain"))
+    losses[-1], gains[-1] = (losses[-1][0], f"lost {ranges[-1]}"), (gains[-1][0], f"won {ranges[-1]}")
+    return [*reversed(losses), ("none", f"less than {points[0]}"), *gains]

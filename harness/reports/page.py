@@ -92,7 +92,7 @@ def _cards(run: Run) -> list[dict[str, Any]]:
             continue
         facts = [("size", f"{line.size}, {numbers.times(base['bytes'] / row['bytes'])}x smaller")]
         faster = speed_ratio(run, line.model)
-        told = "no clear difference" if math.isnan(faster) else f"{faster:.1f}x"
+        told = "no clear difference" if math.isnan(faster) else f"{faster:.1f}x as fast"
         facts += [("speed", f"{line.speed} tok/s, {told}")] if line.speed else []
         facts += [("accuracy", line.delta)] if line.delta else []
         facts += [("flips", line.flips)] if line.flips else []

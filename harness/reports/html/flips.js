@@ -127,7 +127,7 @@
     showMore();
     const all = data.flips.length < data.total ? ` Of ${data.total} that changed, ${data.flips.length} are in this page; all are in instances.parquet.` : "";
     count.textContent = data.total ? `${found.length} of ${data.flips.length} answers.${all}` : "No answer changed.";
-    form.hidden = !data.total;
+    form.hidden = document.getElementById("flips-key").hidden = !data.total;
   };
 
   /** What is open is drawn anew; it stays open. */

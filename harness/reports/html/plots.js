@@ -1,6 +1,7 @@
 // Plots, drawn by plotly.js in the page's own colours and anew when these change.
 (() => {
   const drawings = JSON.parse(document.getElementById("drawings").textContent);
+  const NARROW = 480;
   const config = { displayModeBar: false, responsive: true };
 
   /** A copy in which every string such as "--ink" is that property's value. */
@@ -22,6 +23,7 @@
     const views = drawings[place.dataset.plot];
     const choice = document.querySelector(`select.view[data-plot="${place.dataset.plot}"]`);
     const { data, layout } = coloured(views[choice ? choice.value : Object.keys(views)[0]]);
+    if (place.clientWidth < NARROW && layout.xaxis.type === "log") layout.xaxis.dtick = 2;
     place.style.height = `${layout.height}px`;
     return Plotly.react(place, data, { ...frame(), ...layout }, config);
   };

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -24,6 +24,8 @@ TONES = {
 """Three tones in which verdicts are seen from afar; other words have none."""
 SYMBOLS = {"good": "circle", "unsure": "diamond-open", "bad": "x", "": "circle-open"}
 """So that no tone is told by colour alone."""
+KEYS = {"good": "● within the margin", "unsure": "◇ undecided", "bad": "✕ a loss", "": "○ none"}
+"""The same symbols in a caption."""
 FARTHEST = 10
 """Margins that an axis of differences goes down to."""
 ROW = 26
@@ -54,6 +56,14 @@ def colour(tone: str) -> str:
     return f"--{tone}" if tone else PLAIN
 
 
+def key(tones: Iterable[str], triangle: str = "") -> str:
+    """What the marks of these tones mean, and a triangle at the edge where one is drawn."""
+    seen = set(tones)
+    words = [told for tone, told in KEYS.items() if tone in seen]
+    beyond = f"; {triangle} lies beyond the edge, its figure beside it" if triangle else ""
+    return f" Marks are verdicts: {', '.join(words)}{beyond}."
+
+
 def compared(summary: pd.DataFrame) -> pd.DataFrame:
     """The models that may be chosen: neither the reference nor its second run."""
     return summary[~summary["is_reference"] & ~summary["is_null"]]
@@ -81,16 +91,16 @@ def view(traces: Sequence[Json], height: int, x: Json, y: Json, shapes: Sequence
     return {"data": list(traces), "layout": layout}
 
 
-def row_axis(names: Sequence[str], **more: Any) -> Json:
-    """A vertical axis with a line of text a row, the first on top."""
-    places = list(range(len(names)))
-    limits = [len(names) - 0.4, -0.6]
+def row_axis(names: Sequence[str], places: Sequence[int] = (), **more: Any) -> Json:
+    """A vertical axis with a line of text a row, the first on top; one below the other, or at these places."""
+    places = list(places or range(len(names)))
+    limits = [max(places) + 0.6, -0.6]
     return axis("", tickvals=places, ticktext=list(names), range=limits, showgrid=False, **more) | {"ticks": ""}
 
 
 def logarithmic(title: str, **more: Any) -> Json:
     """An axis of decades."""
-    return axis(title, type="log", dtick=1, tickformat="~g", **more)
+    return axis(title, type="log", dtick=1, tickformat="~g", tickangle=0, **more)
 
 
 class Clipped(NamedTuple):

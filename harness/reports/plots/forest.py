@@ -13,6 +13,7 @@ from harness.reports import numbers
 from harness.reports.plots.base import (
     BAD,
     MUTED,
+    PAPER,
     ROW,
     SYMBOLS,
     Json,
@@ -20,6 +21,7 @@ from harness.reports.plots.base import (
     axis,
     clipped,
     colour,
+    key,
     row_axis,
     spread,
     tone,
@@ -42,14 +44,15 @@ def forest(run: Run) -> Plot | None:
     if not lines:
         return None
     models = list(dict.fromkeys(line["model"] for line in lines))
+    is_cut = any(clipped([100 * line["delta"] for line in lines], run.margin).is_outside)
     views = {EVERY: _drawing(lines, run, named=True)} if len(models) > 1 and len(lines) <= MOST_ROWS else {}
     views |= {model: _drawing([line for line in lines if line["model"] == model], run) for model in models}
     return Plot(
         "forest",
         "Paired differences by scenario",
         f"Each line is the 95% interval of what a scenario lost (left) or won (right) against {run.reference} on the "
-        "same questions. Where it crosses zero, no change is shown; left of the dashed line is more than the margin. "
-        "Triangles are beyond the edge.",
+        "same questions. Where it crosses zero, no change is shown; left of the dashed line is more than the margin."
+        f"{key((tone(line['verdict']) for line in lines), '◀' if is_cut else '')}",
         views,
         ("model", "scenario", "n", "difference (95% interval)", "verdict"),
         [(one["model"], one["task"], str(one["n"]), one["words"], one["told"]) for one in lines],
@@ -83,15 +86,14 @@ def differences(run: Run) -> list[dict[str, Any]]:
 
 
 def _drawing(lines: list[dict[str, Any]], run: Run, *, named: bool = False) -> Json:
-    if named:  # by scenario, so that the models stand side by side
-        tasks = {task: place for place, task in enumerate(dict.fromkeys(line["task"] for line in lines))}
+    names, places, heads = [line["task"] for line in lines], list(range(len(lines))), []
+    if named:  # by scenario, so that the models stand side by side, below a row with its name
+        tasks = {task: number for number, task in enumerate(dict.fromkeys(names))}
         lines = sorted(lines, key=lambda line: tasks[line["task"]])
-    names = [f"{line['task']}  <b>{line['model']}</b>" if named else line["task"] for line in lines]
-    if named:  # a scenario's name stands once, at its first line
-        repeated = [a["task"] == b["task"] for a, b in zip(lines, [{"task": None}, *lines], strict=False)]
-        names = [
-            f"<b>{line['model']}</b>" if again else name
-            for line, name, again in zip(lines, names, repeated, strict=True)
+        names = [line["model"] for line in lines]
+        places = [row + tasks[line["task"]] + 1 for row, line in enumerate(lines)]
+        heads = [
+            _head(line["task"], place - 1) for line, place in zip(lines, places, strict=True) if place - 1 not in places
         ]
     middle, low, high = ([100 * line[name] for line in lines] for name in ("delta", "ci_low", "ci_high"))
     tones = [tone(line["verdict"]) for line in lines]
@@ -102,25 +104,36 @@ def _drawing(lines: list[dict[str, Any]], run: Run, *, named: bool = False) -> J
     bars = spread(*_within(low, shown.values, high, outside))
     trace = {
         "x": shown.values,
-        "y": list(range(len(lines))),
+        "y": places,
         "error_x": bars | {"color": MUTED},
         "mode": "markers+text",
         "text": [f"  {value:+.1f}" if out else "" for value, out in zip(middle, outside, strict=True)],
-        "textposition": "middle right",
+        # Where an arm of the interval reaches into the plot, the figure stands above it.
+        "textposition": ["top right" if up else "middle right" for up in bars["array"]],
         "marker": {"color": [colour(one) for one in tones], "symbol": symbols, "size": 9},
         "customdata": [f"{line['model']}, {line['task']}: {line['words']}" for line in lines],
         "hovertemplate": "%{customdata}<extra></extra>",
     }
     shapes = [upright(0, MUTED), upright(-100 * run.margin, BAD, "dash")]
-    height = 70 + ROW * len(lines)
-    return view([trace], height, axis("difference, pp", nticks=6, **limits), row_axis(names), shapes)
+    height = 70 + ROW * (len(lines) + len(heads))
+    return view(
+        [trace],
+        height,
+        axis("difference, pp", nticks=6, tickangle=0, **limits),
+        row_axis(names, places),
+        shapes,
+        annotations=heads,
+    )
+
+
+def _head(task: str, place: int) -> Json:
+    """The name of a scenario in a row of its own, so that it takes no room from the rows below."""
+    where = {"xref": "paper", "x": 0, "xanchor": "left", "y": place, "yanchor": "middle"}
+    return {**where, "text": f"<b>{task}</b>", "showarrow": False, "bgcolor": PAPER}
 
 
 def _within(
     low: list[float], middle: list[float], high: list[float], is_outside: list[bool]
 ) -> tuple[list[float], list[float], list[float]]:
-    """The limits, but for what stands at the edge, which has none."""
-    lows, highs = (
-        [math.nan if out else limit for limit, out in zip(limits, is_outside, strict=True)] for limits in (low, high)
-    )
-    return lows, middle, highs
+    """The limits; of what stands at the edge only the upper one, which may lie within the plot."""
+    return [math.nan if out else limit for limit, out in zip(low, is_outside, strict=True)], middle, high

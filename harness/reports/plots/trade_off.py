@@ -19,6 +19,7 @@ from harness.reports.plots.base import (
     clipped,
     colour,
     compared,
+    key,
     level,
     logarithmic,
     spread,
@@ -58,7 +59,7 @@ def divergence_by_size(run: Run) -> Plot | None:
         "kld-by-size",
         "Size against divergence",
         f"Lower left is better: a smaller file whose next tokens are closer to {run.reference}'s. No file on the "
-        f"dotted line is beaten in both. {floor}",
+        f"dotted line is beaten in both. {floor}{key(map(tone, found['verdict']))}",
         {"": view([line, points], HEIGHT, _size_axis(unit), logarithmic("mean KLD, nats (log)"), shapes)},
         ("model", "size", "mean KLD, nats (95% interval)", "on the line"),
         rows,
@@ -98,8 +99,8 @@ def accuracy_by_size(run: Run) -> Plot | None:
         "accuracy-by-size",
         "Size against accuracy",
         f"Points of accuracy lost or won against {run.reference}, with 95% intervals. Below the dashed line is more "
-        f"than the margin of {100 * run.margin:g} pp; an interval across it leaves the question open. "
-        f"Triangles are beyond the edge.{noise}",
+        f"than the margin of {100 * run.margin:g} pp; an interval across it leaves the question open."
+        f"{noise}{key(map(tone, found['verdict']), '' if shown.edge is None else '▼')}",
         {"": view([points], HEIGHT, _size_axis(unit), y, shapes)},
         ("model", "size", "difference (95% interval)", "verdict"),
         rows,
@@ -125,7 +126,8 @@ def _points(found: pd.DataFrame, scale: float, what: str, limits: tuple[str, str
         "error_y": spread(low, middle, high) | {"color": MUTED},
         "mode": "markers+text",
         "text": [f"  {name}  " if few or on else "" for name, on in zip(found["model"], named, strict=True)],
-        "textposition": ["middle left" if value > 0.8 * max(x) else "middle right" for value in x],
+        # The dotted line comes from above and leaves to the right.
+        "textposition": ["middle left" if value > 0.3 * max(x) else "bottom right" for value in x],
         "customdata": [f"{name}: {value:.4g}" for name, value in zip(found["model"], middle, strict=True)],
         "hovertemplate": "%{customdata}<extra></extra>",
         "cliponaxis": False,
@@ -134,11 +136,13 @@ def _points(found: pd.DataFrame, scale: float, what: str, limits: tuple[str, str
 
 
 def _at_the_edge(points: Json, shown: Clipped) -> Json:
-    """What is outside as an arrow at the edge, its figure beside its name and no interval."""
+    """What is outside as an arrow at the edge, its figure beside its name; of its interval what lies within."""
     symbols = points["marker"]["symbol"]
+    ups, downs = points["error_y"]["array"], points["error_y"]["arrayminus"]
+    risen = [max(0.0, y + up - at) for y, up, at in zip(points["y"], ups, shown.values, strict=True)]
     bars = {
-        name: [0.0 if out else bar for bar, out in zip(points["error_y"][name], shown.is_outside, strict=True)]
-        for name in ("array", "arrayminus")
+        "array": risen,
+        "arrayminus": [0.0 if out else down for down, out in zip(downs, shown.is_outside, strict=True)],
     }
     texts = [
         f"{text.rstrip()} {value:+.1f}  " if out else text

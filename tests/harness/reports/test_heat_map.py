@@ -30,6 +30,19 @@ def test_what_was_not_asked_is_empty(degradation: pd.DataFrame, as_run: Callable
     assert (scenario, [cell.words for cell in cells]) == ("world_text", ["", "+1.0889"])
 
 
+def test_the_legend_has_a_range_for_every_shade(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> None:
+    legend = dict(heat_map(as_run(degradation, margin=0.02)).legend)
+    assert list(legend.values())[:5] == ["lost 20 pp or more", "10 to 20", "4 to 10", "2 to 4", "less than 2"]
+    assert legend["gain-1"] == "2 to 4"
+    assert len(legend) == 9
+
+
+def test_a_metric_of_which_less_is_better_says_so(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> None:
+    metrics = {scenario: metric for scenario, metric, _ in heat_map(as_run(degradation)).rows}
+    assert metrics["world_text"] == "bits_per_byte, less is better"
+    assert metrics["world_facts"] == "exact_match"
+
+
 @pytest.mark.parametrize(
     ("delta", "margin", "shade"),
     [(-0.0099, 0.01, "none"), (-0.01, 0.01, "loss-1"), (-0.02, 0.01, "loss-2"), (0.02, 0.02, "gain-1")],

@@ -102,6 +102,41 @@ def test_all_models_stand_side_by_side_where_there_is_room(made: Run) -> None:
     assert list(views) == ["q8_0", "q2_k"]
 
 
+def test_a_scenario_has_a_row_for_its_name_and_one_for_each_model(made: Run) -> None:
+    plot = made_of(forest, made)
+    drawing = plot.views[EVERY]
+    rows, heads = drawing["data"][0]["y"], [head["y"] for head in drawing["layout"]["annotations"]]
+    assert sorted([*rows, *heads]) == list(range(len(plot.rows) + 4))
+    assert drawing["layout"]["yaxis"]["tickvals"] == rows
+    assert drawing["layout"]["yaxis"]["ticktext"] == ["q8_0", "q4_k_m", "q2_k", "null"] * 4
+    assert drawing["layout"]["annotations"][1]["text"] == "<b>facts</b>"
+    assert not plot.views["q2_k"]["layout"]["annotations"]
+
+
+def test_what_an_interval_beyond_the_edge_has_within_is_drawn(
+    degradation: pd.DataFrame, as_run: Callable[..., Run]
+) -> None:
+    table = degradation.copy()
+    facts = (table["model"] == "q2_k") & (table["scenario"] == "world_facts")
+    table.loc[facts, ["delta", "ci_low", "ci_high"]] = [-0.2, -0.45, 0.02]
+    (trace,) = made_of(forest, as_run(table)).views["q2_k"]["data"]
+    place = trace["text"].index("  -20.0")
+    assert trace["x"][place] == pytest.approx(-10)
+    assert (trace["error_x"]["arrayminus"][place], trace["error_x"]["array"][place]) == (0, pytest.approx(12))
+    table.loc[table["scenario"] == "all", ["delta", "ci_low", "ci_high"]] = [[0.0] * 3, [0.0] * 3, [-0.2, -0.45, 0.02]]
+    (trace,) = made_of(accuracy_by_size, as_run(table)).views[""]["data"]
+    assert (trace["error_y"]["arrayminus"][0], trace["error_y"]["array"][0]) == (0, pytest.approx(12))
+
+
+def test_captions_explain_the_marks_that_are_drawn(made: Run) -> None:
+    for make, triangle in ((accuracy_by_size, "▼"), (forest, "◀")):
+        plot = made_of(make, made)
+        symbols = {symbol for view in plot.views.values() for symbol in view["data"][-1]["marker"]["symbol"]}
+        assert ("● within the margin" in plot.caption) == ("circle" in symbols)
+        assert ("◇ undecided" in plot.caption) == ("diamond-open" in symbols)
+        assert triangle in plot.caption
+
+
 def test_percentiles_rise_and_the_worst_token_is_the_last(made: Run) -> None:
     plot = made_of(divergence_spread, made)
     tokens = made.measured.tokens
