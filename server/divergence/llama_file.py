@@ -127,7 +127,9 @@ class LlamaLayout(Layout):
 
     def commit(self) -> None:
         """Let what was added count."""
-        self._count(self.windows + self._added)
-        self._added = 0
-        magic = MAGIC if self.windows == self.total else _PARTIAL.pack(PARTIAL, self.windows)
+        windows = self.windows + self._added
+        magic = MAGIC if windows == self.total else _PARTIAL.pack(PARTIAL, windows)
+        os.fsync(self._fd)
         write_exactly(self._fd, _HEADER.pack(magic, self.n_ctx, self.n_vocab, self.total), 0)
+        self._count(windows)
+        self._added = 0

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import errno
 import os
+import shutil
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -15,7 +16,7 @@ from numpy.typing import NDArray
 from server.divergence.directory import Directory, cannot
 from server.divergence.errors import BrokenStore, NoSpace, OtherStore, StoreBusy, UnknownStore, UnusableStore
 from server.divergence.formats import COMPACT, EXACT, RowFormat
-from server.divergence.layout import OwnLayout
+from server.divergence.layout import Layout, OwnLayout
 from server.divergence.llama_file import LlamaLayout
 from server.divergence.store import Comparer, Recorder, Sink, Store
 from server.engine.row_threads import RowThreads
@@ -178,6 +179,62 @@ def test_a_folder_that_is_gone_is_told(tmp_path: Path) -> None:
             use()
 
 
+def test_windows_that_are_known_are_not_looked_for_again(
+    directory: Directory, threads: RowThreads, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    record(directory.create("s", N_VOCAB, own()), threads, [0] * 50)
+    directory.read("s", N_VOCAB).close()
+    record(directory.extend("s", N_VOCAB, 50), threads, [1])
+    reads: list[int] = []
+    real = os.pread
+    monkeypatch.setattr(os, "pread", lambda fd, size, offset: reads.append(offset) or real(fd, size, offset))
+    store = directory.read("s", N_VOCAB)
+    assert store.recorded(50, TOKENS[1], SCORE_FROM).tokens.tolist() == TOKENS[1].tolist()
+    assert len(reads) < 10
+    store.close()
+
+
+def test_another_store_in_the_same_file_is_read_anew(directory: Directory, tmp_path: Path, threads: RowThreads) -> None:
+    """Recorded anew with as many tokens in another order, and copied over, grown otherwise since it was copied."""
+    for numbers in ([0, 1, 2], [2, 1, 0]):
+        record(directory.create("s", N_VOCAB, own()), threads, numbers)
+        store = directory.read("s", N_VOCAB)
+        for place, number in enumerate(numbers):
+            store.recorded(place, TOKENS[number], SCORE_FROM)
+        store.close()
+    shutil.copy(tmp_path / "s", tmp_path / "copy")
+    record(directory.extend("s", N_VOCAB, 3), threads, [2])
+    directory.read("s", N_VOCAB).close()
+    record(directory.extend("copy", N_VOCAB, 3), threads, [1])
+    (tmp_path / "s").write_bytes((tmp_path / "copy").read_bytes())
+    store = directory.read("s", N_VOCAB)
+    store.recorded(3, TOKENS[1], SCORE_FROM)
+    store.close()
+
+
+@pytest.mark.parametrize("layout", ["own", "llama"])
+def test_rows_are_on_the_disk_before_they_count(
+    directory: Directory, monkeypatch: pytest.MonkeyPatch, layout: str
+) -> None:
+    def make(fd: int) -> Layout:
+        return own()(fd) if layout == "own" else LlamaLayout.create(fd, "s", N_VOCAB, [EVEN[0].tolist()], 6, 3)
+
+    store = directory.create("s", N_VOCAB, make)
+    order: list[str] = []
+    sync, write = os.fsync, os.pwrite
+    monkeypatch.setattr(os, "fsync", lambda fd: order.append("sync") or sync(fd))
+    monkeypatch.setattr(
+        os,
+        "pwrite",
+        lambda fd, data, offset: order.append("header" if offset == 0 else "row") or write(fd, data, offset),
+    )
+    place = store.layout.add(EVEN[0], 6)
+    os.pwrite(store.fd, bytes(store.stride), place.offset)
+    store.layout.commit()
+    assert order == ["row", "row", "sync", "header"]
+    store.close()
+
+
 @pytest.mark.parametrize("size", [9, 63, 70, 500, -1])
 def test_a_file_that_is_cut_off_is_no_store(
     directory: Directory, tmp_path: Path, threads: RowThreads, size: int
@@ -189,7 +246,7 @@ def test_a_file_that_is_cut_off_is_no_store(
 
 
 @pytest.mark.parametrize(
-    ("offset", "value"), [(8, 2), (12, 9), (16, 0), (24, 3), (32, 7), (40, 1), (64, 1 << 30), (68, 0)]
+    ("offset", "value"), [(8, 1), (12, 9), (16, 0), (24, 3), (32, 7), (40, 1), (64, 1 << 30), (68, 0)]
 )
 def test_a_damaged_header_is_told(
     directory: Directory, tmp_path: Path, threads: RowThreads, offset: int, value: int
