@@ -9,6 +9,7 @@ import pandas as pd
 from harness.degradation.calibration_rows import calibration_rows
 from harness.degradation.chance import chance_notes, tasks_at_chance
 from harness.degradation.divergence import divergence_rows
+from harness.degradation.generation import generation_rows
 from harness.degradation.notes import notes_on
 from harness.degradation.sets import set_table
 from harness.degradation.slices import slice_table
@@ -48,7 +49,11 @@ def analyse(record: dict[str, Any], measured: Measured) -> Findings:
         seed=seed,
     )
     together = set_table(instances, judges, reference, seed=seed)
-    others = [*calibration_rows(instances, reference, seed=seed), *divergence_rows(measured.tokens, seed=seed)]
+    others = [
+        *calibration_rows(instances, reference, seed=seed),
+        *generation_rows(instances, reference, seed=seed),
+        *divergence_rows(measured.tokens, seed=seed),
+    ]
     degradation = in_order(single, together, pd.DataFrame(others))
     return Findings(
         degradation=degradation,

@@ -8,10 +8,10 @@ from typing import NamedTuple
 import pandas as pd
 
 from harness.errors import RunError
+from harness.keys import ANSWER
 
 TASK = ["scenario", "adapter", "perturbation", "metric"]
 PAIR = ["trial", "instance_id"]
-_QUESTION = ["model", "scenario", "adapter", "trial", "instance_id", "perturbation"]
 
 
 class Pairs(NamedTuple):
@@ -31,13 +31,13 @@ def with_answers(scores: pd.DataFrame, instances: pd.DataFrame) -> pd.DataFrame:
     Raises:
         RunError: an answer is there twice; it is named.
     """
-    twice = instances[instances.duplicated(_QUESTION)]
+    twice = instances[instances.duplicated(ANSWER)]
     if len(twice):
-        model, scenario, adapter, _, instance, _ = twice.iloc[0][_QUESTION]
+        model, scenario, adapter, instance = twice.iloc[0][["model", "scenario", "adapter", "instance_id"]]
         raise RunError(f"{scenario} / {adapter}: the answer of {model} to {instance!r} is there twice; run it again.")
     if not len(scores):
         return scores.assign(answer=pd.Series(dtype=object))
-    return scores.merge(instances[[*_QUESTION, "answer"]], on=_QUESTION, how="left")
+    return scores.merge(instances[[*ANSWER, "answer"]], on=ANSWER, how="left")
 
 
 def pairs(scores: pd.DataFrame, reference: str) -> Iterator[Pairs]:

@@ -50,7 +50,11 @@ COLUMNS = (
     Column("n_tied", pa.int64(), "choices that tied for the best: 1 for a clear choice, 0 where none was made"),
     Column("is_greedy", pa.bool_(), "whether greedy decoding would have said just this; null where that is not known"),
     Column("finish_reason", pa.string(), "why the (first) completion ended"),
-    Column("n_predicted", pa.int64(), "tokens of the reference's answer that were given as a prediction; null: none"),
+    Column(
+        "n_predicted",
+        pa.int64(),
+        "tokens of the reference's answer, a stop string's too, that were given as a prediction; null: none",
+    ),
     Column("n_accepted", pa.int64(), "how many of them the model wrote before the first other one; null likewise"),
     Column("seconds", pa.float64(), "from sending the request to having its answer, others being under way"),
     Column("details", pa.string(), "what else the scenario's metrics know of the instance, as JSON"),
