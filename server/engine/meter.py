@@ -33,7 +33,7 @@ class Meter:
         self._hits = self._counter("vllm:prefix_cache_hits", "Prompt tokens found in it.")
         self._counter("vllm:num_preemptions", "Sequences stopped half-way for want of room; never happens here.")
         self._first = self._histogram("time_to_first_token", "From the request to its first token.")
-        self._between = self._histogram("inter_token_latency", "From one token to the next.")
+        self._between = self._histogram("inter_token_latency", "From one token to the next; 0 where both come at once.")
         self._whole = self._histogram("e2e_request_latency", "From the request to its end.")
         self._queue = self._histogram("request_queue_time", "Waiting for a slot.")
         self._prefill = self._histogram("request_prefill_time", "Computing the prompt.")
@@ -69,6 +69,8 @@ class Meter:
                 self._first.observe(now - sequence.timings.submitted)
             else:
                 self._between.observe(now - ticket.counted_at)
+            for _ in range(generated - ticket.counted - 1):  # the rest of a draft that was right
+                self._between.observe(0)
             ticket.counted, ticket.counted_at = generated, now
 
     def finished(self, result: Result) -> None:

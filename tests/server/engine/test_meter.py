@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import threading
+from dataclasses import replace
 from typing import Any
 
 import pytest
@@ -85,6 +86,25 @@ def test_times_are_observed_once_a_sequence_and_once_a_token(meter: Meter, model
     assert first is not None
     assert between is not None
     assert 0 < first + between < sum(durations)
+
+
+def test_tokens_of_a_draft_come_at_once(meter: Meter, model: Model) -> None:
+    plain = job(*prompts(1, 40)[0], max_tokens=24, k=None, ignore_eos=True)
+    with scheduling(model, meter=meter) as scheduler:
+        said = run(scheduler, plain)[0].completion
+        before = value(meter, "vllm:inter_token_latency_seconds_bucket", le="0.001")
+        elapsed = observed(meter, "inter_token_latency")[1]
+        results = run_in_turn(scheduler, *[replace(plain, draft=said)] * 4)  # the first ones are decoded one by one
+    count, total_seconds = observed(meter, "inter_token_latency")
+    assert count == 5 * 23
+    between = sum(result.timings.finished - result.timings.prompt_done for result in results)
+    assert before is not None
+    assert elapsed is not None
+    assert total_seconds is not None
+    assert 0 < total_seconds - elapsed <= between
+    at_once = value(meter, "vllm:inter_token_latency_seconds_bucket", le="0.001")
+    assert at_once is not None
+    assert at_once - before >= 20
 
 
 def test_buckets_hold_what_is_shorter(meter: Meter, model: Model) -> None:
