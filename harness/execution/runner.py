@@ -13,6 +13,7 @@ from harness.execution.concurrency import Concurrency
 from harness.execution.predictions import Predictions
 from harness.execution.records import Record, record
 from harness.execution.tasks import Task
+from harness.metrics.efficiency import INFERENCE_RUNTIME
 from harness.serving.endpoint import Endpoint
 from harness.types import Instance, Request
 
@@ -67,7 +68,8 @@ def run_task(
         fitting = {instance: request for instance, request in requests.items() if request}
         left_out = [instance for instance, request in requests.items() if not request]
         generates = any(not request.echo for request in fitting.values())
-        known = predictions if predictions and generates and predictions.fit(endpoint, model) else None
+        predictable = generates and INFERENCE_RUNTIME not in task.set_metrics  # the reference is timed without
+        known = predictions if predictions and predictable and predictions.fit(endpoint, model) else None
         for _ in left_out:
             tick()
         # Prompts with the same beginning one after the other, so that the server still has it when the next one comes.

@@ -1,7 +1,8 @@
 """Efficiency: how much was generated, and how long it took (HELM's ``num_output_tokens`` and ``inference_runtime``).
 
 Requests share the server with others that are under way, so a time says how fast the run went, not how fast the model
-is alone; ``--concurrency 1`` makes it the latter. HELM's "denoised" runtime needs a table of known machines and is left
+is alone; ``--concurrency 1`` makes it the latter. Where it is measured, no model gets the reference's answers as
+predictions. HELM's "denoised" runtime needs a table of known machines and is left
 out.
 """
 

@@ -79,6 +79,16 @@ def test_answers_of_another_vocabulary_are_no_prediction(
     assert {row["n_predicted"] for row in ask(endpoint, task, predictions)} == {None}
 
 
+def test_where_answers_are_timed_nothing_is_predicted(endpoint: Endpoint, candidate: Endpoint) -> None:
+    """The reference has no predictions either, so times with them would compare something else."""
+    (timed,) = plan_tasks(SCENARIOS["synthetic_efficiency"], open_store(None), Asking(max_instances=2, seed=0))
+    predictions = Predictions("f16")
+    ask(endpoint, timed, predictions, "f16")
+    rows = ask(candidate, timed, predictions)
+    assert {(row["n_predicted"], row["n_accepted"]) for row in rows} == {(None, None)}
+    assert all(row["finish_reason"] for row in rows)
+
+
 def test_only_the_reference_teaches(endpoint: Endpoint, candidate: Endpoint, task: Task) -> None:
     # A reference whose endpoint knows of no predictions was asked before.
     predictions = Predictions("f16")
