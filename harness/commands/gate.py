@@ -122,8 +122,9 @@ def sentence(check: Check) -> str:
     """``q4_k_m, world_facts (generation): within, non-inferior, -0.3 pp (-1.2 .. +0.5).``"""
     what = f"{check.scenario} ({check.adapter})" if check.adapter else check.scenario
     if check.metric == KLD:
-        limits = f"{numbers.divergence(check.ci_low)} .. {numbers.divergence(check.ci_high)}"
-        figures = f"mean KLD {numbers.divergence(check.delta)} ({limits})"
+        limits = " .. ".join(map(numbers.divergence, (check.ci_low, check.ci_high)))
+        known = f" ({limits})" if check.ci_high == check.ci_high else ""
+        figures = f"mean KLD {numbers.divergence(check.delta)}{known}"
     else:
         figures = numbers.difference(check.delta, check.ci_low, check.ci_high, is_share=True) or "nothing to compare"
     word = WORDS[check.outcome]

@@ -44,6 +44,8 @@ def compare_runs(before: Run, after: Run, *, margin: float) -> Comparison:
     labels = [model["label"] for model in after.models if model["label"] in {one["label"] for one in before.models}]
     if not labels:
         raise UserError("The two runs have no model in common; compare runs whose models have the same labels.")
+    if not (len(before.measured.instances) and len(after.measured.instances)):
+        raise UserError("One of the runs asked no questions, and only answers are compared; name two that asked some.")
     questions, apart = _common(before, after)
     if not len(questions):
         raise UserError("The two runs have no question in common; compare runs of the same scenarios.")

@@ -157,7 +157,9 @@ def _check_name(name: str, known: Collection[str], judged: Collection[str]) -> N
     if not known:
         raise UserError("--scenarios: the run asked no questions; leave that out, and give --max-kld.")
     if name == ALL and name not in known:
-        raise UserError(f"--scenarios: the run has no right-or-wrong questions that say anything, so none are {ALL}.")
+        raise UserError(
+            f"--scenarios {ALL}: the run has no right-or-wrong questions that say anything; ask other scenarios."
+        )
     if name not in known:
         raise UserError(f"--scenarios: {unknown('scenario of this run', name, known)}.")
     if name not in judged:

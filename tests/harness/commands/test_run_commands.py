@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import shutil
 import subprocess
@@ -14,7 +15,8 @@ from junitparser import JUnitXml
 from typer.testing import CliRunner, Result
 
 from harness.cli import app, main
-from harness.commands.gate import EXIT_INTERNAL, EXIT_USAGE
+from harness.commands.gate import EXIT_INTERNAL, EXIT_USAGE, sentence
+from harness.evidence.gate import Check, Outcome
 
 
 def command(*words: str | Path, **environment: str) -> Result:
@@ -74,6 +76,12 @@ def test_no_run_is_no_answer_either(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     with pytest.raises(SystemExit) as end:
         main()
     assert end.value.code == EXIT_USAGE
+
+
+def test_a_divergence_without_an_interval_is_told_without_one() -> None:
+    values = (Outcome.INCONCLUSIVE, "inconclusive: too few windows for an interval", 0.25, math.nan, math.nan, 9, None)
+    said = sentence(Check("q8_0", "divergence", "next_token", "kld_mean", *values))
+    assert said == "q8_0, divergence (next_token): inconclusive: too few windows for an interval, mean KLD 0.25."
 
 
 def test_an_unforeseen_error_of_the_gate_is_no_answer(

@@ -150,8 +150,12 @@ def test_a_task_at_which_a_reference_guesses_has_no_verdict_and_no_part_in_the_w
 
 def test_runs_with_nothing_in_common(run: Run) -> None:
     none = keeping(run, run.measured.instances["scenario"] == "")
+    for before, after in ((run, none), (none, run), (none, none)):
+        with pytest.raises(UserError, match="asked no questions"):
+            compare_runs(before, after, margin=0.01)
+    facts, text = (keeping(run, run.measured.instances["scenario"] == name) for name in ("world_facts", "world_text"))
     with pytest.raises(UserError, match="have no question in common"):
-        compare_runs(run, none, margin=0.01)
+        compare_runs(facts, text, margin=0.01)
     unlike = replace(run, measured=run.measured._replace(scores=run.measured.scores.assign(metric="f1_score")))
     with pytest.raises(UserError, match="judge no question by the same metric"):
         compare_runs(run, unlike, margin=0.01)

@@ -185,7 +185,7 @@ def only(run: Run, scenario: str) -> Run:
     ("scenario", "asked", "said"),
     [
         ("world_text", [], "no scenario that can be held against a margin"),
-        ("world_text", ["all"], "--scenarios: the run has no right-or-wrong questions that say anything"),
+        ("world_text", ["all"], "--scenarios all: the run has no right-or-wrong questions that say anything"),
         ("divergence", [], "no scenario that can be held against a margin"),
         ("divergence", ["all"], "--scenarios: the run asked no questions"),
     ],
