@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from engine_parts import BROKEN, TIMEOUT, bits, job, run, run_in_turn, scheduling
+from engine_parts import BROKEN, TIMEOUT, assert_same, bits, job, prompts, run, run_in_turn, scheduling
 
 from server.engine.context import Batch, Context
 from server.engine.draft import EPSILON, PROOF, Caution, Trial, epsilon
@@ -68,8 +68,9 @@ def drafted(plain: Job, draft: tuple[int, ...]) -> Job:
     return Job(**{name: getattr(plain, name) for name in Job.__slots__} | {"draft": draft})
 
 
-def test_a_right_draft_takes_few_batches(q8: Model, batches: list[Batch]) -> None:
-    with scheduling(q8, **AS_SERVED) as scheduler:
+@pytest.mark.parametrize("overlap", [False, True])
+def test_a_right_draft_takes_few_batches(q8: Model, batches: list[Batch], overlap: bool) -> None:
+    with scheduling(q8, overlap=overlap, **AS_SERVED) as scheduler:
         plain = run_in_turn(scheduler, *jobs(q8))
         right = [drafted(result.job, result.completion) for result in plain]
         run_in_turn(scheduler, *right)  # the first of these are looked at token by token
@@ -82,8 +83,9 @@ def test_a_right_draft_takes_few_batches(q8: Model, batches: list[Batch]) -> Non
     assert all(result.accepted == LENGTH for result in found)
 
 
-def test_after_a_wrong_token_it_goes_on_one_by_one(q8: Model, batches: list[Batch]) -> None:
-    with scheduling(q8, **AS_SERVED) as scheduler:
+@pytest.mark.parametrize("overlap", [False, True])
+def test_after_a_wrong_token_it_goes_on_one_by_one(q8: Model, batches: list[Batch], overlap: bool) -> None:
+    with scheduling(q8, overlap=overlap, **AS_SERVED) as scheduler:
         plain = run_in_turn(scheduler, *jobs(q8))
         run_in_turn(scheduler, *(drafted(result.job, result.completion) for result in plain * 2))
         batches.clear()
@@ -95,12 +97,13 @@ def test_after_a_wrong_token_it_goes_on_one_by_one(q8: Model, batches: list[Batc
     assert len(batches) == (3 + singles) * len(found)
 
 
+@pytest.mark.parametrize("overlap", [False, True])
 @pytest.mark.parametrize("limit", [EPSILON, 4.0, 1e6, math.inf])
 @pytest.mark.parametrize("name", ["world", "q4"])
-def test_near_ties_are_decoded_plainly(request: pytest.FixtureRequest, name: str, limit: float) -> None:
+def test_near_ties_are_decoded_plainly(request: pytest.FixtureRequest, name: str, limit: float, overlap: bool) -> None:
     model: Model = request.getfixturevalue(name)
     limit = limit if name == "world" else math.inf
-    with scheduling(model, epsilon=limit, **AS_SERVED) as scheduler:
+    with scheduling(model, epsilon=limit, overlap=overlap, **AS_SERVED) as scheduler:
         plain = run_in_turn(scheduler, *jobs(model))
         for _ in range(3):
             found = run_in_turn(scheduler, *(drafted(result.job, result.completion) for result in plain))
@@ -109,8 +112,9 @@ def test_near_ties_are_decoded_plainly(request: pytest.FixtureRequest, name: str
                 assert [bits(result) for result in found] == [bits(result) for result in plain]
 
 
-def test_several_are_drafted_at_once(q8: Model) -> None:
-    with scheduling(q8, rows=16, **AS_SERVED) as scheduler:
+@pytest.mark.parametrize("overlap", [False, True])
+def test_several_are_drafted_at_once(q8: Model, overlap: bool) -> None:
+    with scheduling(q8, rows=16, overlap=overlap, **AS_SERVED) as scheduler:
         plain = run_in_turn(scheduler, *jobs(q8))
         right = [drafted(result.job, result.completion) for result in plain]
         for _ in range(3):
@@ -125,6 +129,18 @@ def test_trials_may_be_cut_to_any_length(world: Model, rows: int) -> None:
         right = [drafted(result.job, result.completion) for result in plain]
         for _ in range(3):
             assert [result.completion for result in run(scheduler, *right)] == [result.completion for result in plain]
+
+
+@pytest.mark.parametrize("overlap", [False, True])
+def test_scores_of_drafts_are_not_mixed_up_with_those_of_others(world: Model, overlap: bool) -> None:
+    """Of prompts that are scored meanwhile, of drafts that are right, wrong, or doubted, and of none."""
+    with scheduling(world, epsilon=0.05, overlap=overlap, slots=16, **AS_SERVED) as scheduler:
+        plain = run_in_turn(scheduler, *jobs(world), *(job(*prompt, k=2) for prompt in prompts(4, 150)))
+        right = [drafted(result.job, result.completion) for result in plain[:4]]
+        wrong = [drafted(each, (*each.draft[:7], 5, *each.draft[8:])) for each in right]
+        for _ in range(3):
+            found = run(scheduler, *right, *wrong, *(result.job for result in plain))
+            assert_same(found, [*plain[:4], *plain[:4], *plain], tolerance=0.1)
 
 
 def test_rows_of_trials_are_held_for_one_batch(q8: Model, monkeypatch: pytest.MonkeyPatch) -> None:
