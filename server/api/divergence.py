@@ -26,10 +26,11 @@ from server.divergence.errors import (
     UnusableStore,
 )
 from server.divergence.formats import COMPACT, EXACT
-from server.divergence.layout import Layout, OwnLayout
+from server.divergence.layout import Layout
 from server.divergence.llama_file import LlamaLayout
 from server.divergence.llama_file import check as check_llama
 from server.divergence.measures import as_columns
+from server.divergence.own_file import OwnLayout
 from server.divergence.store import Comparer, Recorder, Sink, Store
 from server.engine.sequence import Job
 from server.protocol.divergence import CompareAnswer, DivergenceRequest, RecordAnswer

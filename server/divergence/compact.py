@@ -14,14 +14,13 @@ maximum; then zeros.
 from __future__ import annotations
 
 import math
-from typing import Any
+from typing import Any, TypeAlias
 
-import numba
 import numpy as np
 from numpy.typing import NDArray
 
-from server.divergence.exact import AGREES, DAMAGED, FINE, NOT_NUMBERS
 from server.divergence.half import LARGEST, from_half, to_half
+from server.divergence.kept_tokens import HEAD, LAST, border_of, bucket_of, first_of, length_of, unpack, write_token
 from server.divergence.measures import (
     KLD,
     KLD_BOUND,
@@ -33,20 +32,30 @@ from server.divergence.measures import (
     REFERENCE_TOP,
     SAME_TOP,
 )
+from server.divergence.row_format import (
+    AGREES,
+    DAMAGED,
+    FINE,
+    NOT_NUMBERS,
+    Logits,
+    Logprobs,
+    Measures,
+    Places,
+    Stored,
+    Targets,
+)
 from server.engine.scoring import fast_exp, highest
-from server.kernel_cache import kernel, summing_kernel
+from server.kernel_cache import summing_kernel
 
-HEAD = 18
+Heads: TypeAlias = NDArray[np.float32]
+"""The first four values of each row, ``[rows, 4]``."""
+Counts: TypeAlias = NDArray[np.uint16]
+"""How many tokens are kept of each, ``[rows]``."""
 SHORTEST = 64
 """Bytes of a row of a vocabulary of fewer than 720 tokens; there it is no twentieth."""
 TOKEN = 4
 """Bytes that a store has for a token of the text beside its row; they count against the twentieth twice, since in
 windows as ``llama-perplexity`` cuts them only every other token has a row."""
-BUCKETS = 16
-"""A nat is divided into so many by which the tokens to keep are chosen, at most 16 nats below the maximum."""
-LAST = 255
-LONGEST = 5
-"""Bytes of a token, at most: ids are below 2**21."""
 KEPT = np.float32(-1e30)
 """In a copy of the row: this one is no part of the tail."""
 LEAST_TAIL = 1e-30
@@ -57,14 +66,8 @@ def stride(n_vocab: int) -> int:
     return max(SHORTEST, (n_vocab // 10 - 2 * TOKEN) // 4 * 4)
 
 
-def encode(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    stored: NDArray[np.uint8],
-    logprobs: NDArray[np.float64],
-) -> bool:
-    """Write some ``rows`` of ``logits`` into ``stored [rows, stride]``; False if one is not numbers."""
+def encode(logits: Logits, rows: Places, targets: Targets, stored: Stored, logprobs: Logprobs) -> bool:
+    """Write rows; False if one of the model's is not numbers."""
     stored[:] = 0
     heads = np.zeros((len(rows), 4), np.float32)
     counts = np.zeros(len(rows), np.uint16)
@@ -74,84 +77,20 @@ def encode(
     return fine
 
 
-def compare(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    stored: NDArray[np.uint8],
-    measures: NDArray[np.float64],
-) -> int:
-    """Fill ``measures [rows, columns]``; returns what :func:`server.divergence.exact.compare` does."""
+def compare(logits: Logits, rows: Places, targets: Targets, stored: Stored, measures: Measures) -> int:
+    """Fill the measures; returns what :class:`server.divergence.row_format.RowFormat` says."""
     heads = stored[:, :16].copy().view(np.float32)
     counts = stored[:, 16:HEAD].copy().view(np.uint16)[:, 0]
     status: int = _compare(logits, rows, targets, stored, heads, counts, measures)
     return status
 
 
-@numba.njit(inline="always")
-def _bucket(distance: Any) -> Any:
-    return np.int32(min(distance * np.float32(BUCKETS), np.float32(LAST)))
-
-
-@numba.njit(inline="always")
-def _length(step: Any) -> Any:
-    """Bytes of an id and its code."""
-    return 3 if step < 128 else 4 if step < 16384 else LONGEST
-
-
-@numba.njit(inline="always")
-def _write(to: Any, at: Any, step: Any, code: Any) -> Any:
-    """Write one token; returns where the next one goes."""
-    while step >= 128:
-        to[at] = np.uint8((step & 127) | 128)
-        step >>= 7
-        at += 1
-    to[at], to[at + 1], to[at + 2] = np.uint8(step), np.uint8(code & 255), np.uint8(code >> 8)
-    return at + 3
-
-
-@numba.njit(inline="always")
-def _first(row: Any, value: Any, but: Any) -> Any:
-    """The first place of a value, but for one place."""
-    at = 0
-    while row[at] != value or at == but:
-        at += 1
-    return at
-
-
-@kernel()
-def _border(row: Any, peak: Any, first: Any, second: Any, room: Any, counts: Any) -> tuple[int, int]:
-    """Which bucket is not kept whole, and how many bytes those above it and the two likeliest leave."""
-    counts[:] = 0
-    for i in range(len(row)):
-        counts[_bucket(peak - row[i])] += 1
-    border, kept = 0, counts[0]
-    while border < LAST and 3 * kept <= room:
-        border += 1
-        kept += counts[border]
-    while True:
-        needed, last = 0, -1
-        for i in range(len(row)):
-            if _bucket(peak - row[i]) < border or i in (first, second):
-                needed += _length(i - last)
-                last = i
-        if needed <= room or border == 0:
-            return border, room - needed
-        border -= 1
-
-
 @summing_kernel()
 def _encode(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    stored: NDArray[np.uint8],
-    heads: NDArray[np.float32],
-    counts: NDArray[np.uint16],
-    logprobs: NDArray[np.float64],
+    logits: Logits, rows: Places, targets: Targets, stored: Stored, heads: Heads, counts: Counts, logprobs: Logprobs
 ) -> bool:
     n_vocab, size = logits.shape[1], stored.shape[1]
-    most = _length(n_vocab // 2)  # that a token takes between two others: it shortens the step to the next
+    most = length_of(n_vocab // 2)  # that a token takes between two others: it shortens the step to the next
     found = np.empty(LAST + 1, np.int32)
     for n in range(len(rows)):
         row, to = logits[rows[n]], stored[n]
@@ -165,17 +104,17 @@ def _encode(
             weighted -= p * distance
         if not math.isfinite(total) or not math.isfinite(peak):
             return False
-        first = _first(row, peak, -1)
+        first = first_of(row, peak, -1)
         second = first
         if n_vocab > 1:
-            second = _first(row, max(highest(row, 0, first), highest(row, first + 1, n_vocab)), first)
-        border, left = _border(row, peak, first, second, size - HEAD, found)
-        left -= _length(n_vocab) - most  # the last one shortens nothing, and its step may be any
+            second = first_of(row, max(highest(row, 0, first), highest(row, first + 1, n_vocab)), first)
+        border, left = border_of(row, peak, first, second, size - HEAD, found)
+        left -= length_of(n_vocab) - most  # the last one shortens nothing, and its step may be any
         at, last, count = HEAD, -1, 0
         kept, kept_weighted, rounded = np.float64(0), np.float64(0), np.float64(0)
         for i in range(n_vocab):
             distance = peak - row[i]
-            bucket = _bucket(distance)
+            bucket = bucket_of(distance)
             if bucket > border and i != second:
                 continue
             if bucket == border and i != first and i != second:
@@ -184,7 +123,7 @@ def _encode(
                 left -= most
             distance = LARGEST if distance > LARGEST else distance
             code = to_half(distance)
-            at = _write(to, at, i - last, code)
+            at = write_token(to, at, i - last, code)
             last = i
             count += 1
             p = fast_exp(-distance)
@@ -199,28 +138,6 @@ def _encode(
         heads[n, 3] = min((weighted - kept_weighted) / total - tail * math.log(total), 0.0) if tail > 0 else 0.0
         counts[n] = count
     return True
-
-
-@kernel()
-def _unpack(data: Any, count: Any, n_vocab: Any, ids: Any, codes: Any) -> Any:
-    """Read the kept tokens of a row; False if they are damaged."""
-    at, token = HEAD, np.int64(-1)
-    for n in range(count):
-        step, shift = np.int64(0), 0
-        while at < len(data) and data[at] >= 128 and shift < 21:
-            step |= (np.int64(data[at]) & 127) << shift
-            shift += 7
-            at += 1
-        if at + 3 > len(data):
-            return False
-        step |= np.int64(data[at]) << shift
-        token += step
-        if step < 1 or token >= n_vocab:
-            return False
-        ids[n] = token
-        codes[n] = np.int32(data[at + 1]) | (np.int32(data[at + 2]) << 8)
-        at += 3
-    return count > 0 and codes[:count].min() == 0
 
 
 @summing_kernel()
@@ -238,13 +155,7 @@ def _tail(rest: Any) -> tuple[float, float]:
 
 @summing_kernel()
 def _compare(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    stored: NDArray[np.uint8],
-    heads: NDArray[np.float32],
-    counts: NDArray[np.uint16],
-    measures: NDArray[np.float64],
+    logits: Logits, rows: Places, targets: Targets, stored: Stored, heads: Heads, counts: Counts, measures: Measures
 ) -> int:
     n_vocab = logits.shape[1]
     near = to_half(NEAR)
@@ -254,7 +165,7 @@ def _compare(
     for n in range(len(rows)):
         row, found = logits[rows[n]], measures[n]
         count = np.int64(counts[n])
-        if count > room or not _unpack(stored[n], count, n_vocab, ids, codes):
+        if count > room or not unpack(stored[n], count, n_vocab, ids, codes):
             return DAMAGED
         peak = highest(row, 0, n_vocab)
         for i in range(n_vocab):
@@ -295,7 +206,7 @@ def _compare(
         found[KLD] = max(known + together, 0.0)
         found[KLD_BOUND] = apart - together
         found[KLD_REVERSE] = max(known_backward + backward_tail, 0.0)
-        found[SAME_TOP] = _first(row, peak, -1) == ids[_first(codes, 0, -1)]
+        found[SAME_TOP] = first_of(row, peak, -1) == ids[first_of(codes, 0, -1)]
         found[REFERENCE_TOP] = share
         found[NEAR_TIE] = ties > 1
     return FINE

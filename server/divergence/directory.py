@@ -18,9 +18,10 @@ from server.divergence.errors import (
     UnknownStore,
     UnusableStore,
 )
-from server.divergence.layout import MAGIC, Layout, OwnLayout
+from server.divergence.layout import Layout
 from server.divergence.llama_file import MAGIC as LLAMA_MAGIC
 from server.divergence.llama_file import PARTIAL, LlamaLayout
+from server.divergence.own_file import MAGIC, OwnLayout
 from server.divergence.store import Store
 
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9_-]{0,63}")

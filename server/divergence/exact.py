@@ -1,7 +1,7 @@
 """Whole rows: how far each logit lies below the row's maximum, as float16.
 
-The distribution is normalized over what is read back, so that it is one whatever was rounded. A row takes 8 bytes and 2
-for each token of the vocabulary, rounded up to 4.
+The distribution is normalized over what is read back, so that it is one whatever was rounded. The head has the log of
+the sum of what is read back, which shows a damaged row, and the actual token's log-probability before rounding.
 """
 
 from __future__ import annotations
@@ -9,7 +9,6 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
 from server.divergence.half import LARGEST, from_half, to_half
 from server.divergence.measures import (
@@ -23,58 +22,18 @@ from server.divergence.measures import (
     REFERENCE_TOP,
     SAME_TOP,
 )
+from server.divergence.row_format import AGREES, DAMAGED, FINE, NOT_NUMBERS, Logits, Logprobs, Measures, Places, Targets
+from server.divergence.whole_row import BEGIN, Codes, Heads
 from server.engine.scoring import fast_exp, highest
 from server.kernel_cache import summing_kernel
 
-HEAD = 8
-"""Bytes before the codes: the log of the sum of what is read back (float32), which shows a damaged row, and the actual
-token's log-probability before rounding (float32)."""
-FINE, NOT_NUMBERS, DAMAGED = range(3)
-"""What a comparison says of a row: the last two are about the model's and about the stored one."""
-AGREES = 1e-4
-
-
-def stride(n_vocab: int) -> int:
-    """Bytes of a row."""
-    return HEAD + 4 * ((n_vocab + 1) // 2)
-
-
-def encode(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    stored: NDArray[np.uint8],
-    logprobs: NDArray[np.float64],
-) -> bool:
-    """Write some ``rows`` of ``logits`` into ``stored [rows, stride]``; False if one is not numbers."""
-    fine: bool = _encode(logits, rows, targets, stored.view(np.float32), stored.view(np.uint16), logprobs)
-    return fine
-
-
-def compare(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    stored: NDArray[np.uint8],
-    measures: NDArray[np.float64],
-) -> int:
-    """Fill ``measures [rows, columns]``; returns :data:`FINE`, :data:`NOT_NUMBERS` or :data:`DAMAGED`."""
-    status: int = _compare(logits, rows, targets, stored.view(np.float32), stored.view(np.uint16), measures)
-    return status
-
 
 @summing_kernel()
-def _encode(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    heads: NDArray[np.float32],
-    codes: NDArray[np.uint16],
-    logprobs: NDArray[np.float64],
-) -> bool:
+def encode(logits: Logits, rows: Places, targets: Targets, heads: Heads, codes: Codes, logprobs: Logprobs) -> bool:
+    """Write rows; False if one of the model's is not numbers."""
     n_vocab = logits.shape[1]
     for n in range(len(rows)):
-        row, code = logits[rows[n]], codes[n, HEAD // 2 :]
+        row, code = logits[rows[n]], codes[n, BEGIN:]
         peak = highest(row, 0, n_vocab)
         total = np.float64(0)
         rounded = np.float64(0)
@@ -94,18 +53,12 @@ def _encode(
 
 
 @summing_kernel()
-def _compare(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    heads: NDArray[np.float32],
-    codes: NDArray[np.uint16],
-    measures: NDArray[np.float64],
-) -> int:
+def compare(logits: Logits, rows: Places, targets: Targets, heads: Heads, codes: Codes, measures: Measures) -> int:
+    """Fill the measures; returns what :class:`server.divergence.row_format.RowFormat` says."""
     n_vocab = logits.shape[1]
     near = to_half(NEAR)
     for n in range(len(rows)):
-        row, code, found = logits[rows[n]], codes[n, HEAD // 2 :], measures[n]
+        row, code, found = logits[rows[n]], codes[n, BEGIN:], measures[n]
         peak = highest(row, 0, n_vocab)
         least = np.uint16(0xFFFF)
         ties = 0

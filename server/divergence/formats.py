@@ -2,30 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import NamedTuple
-
 import numpy as np
-from numpy.typing import NDArray
 
 from server.divergence import compact, exact, llama_codes
 from server.divergence.measures import empty_measures
-
-
-class RowFormat(NamedTuple):
-    """How rows are stored and compared with; both release the GIL."""
-
-    name: str
-    stride: Callable[[int], int]
-    """Bytes of a row, by the size of the vocabulary."""
-    encode: Callable[
-        [NDArray[np.float32], NDArray[np.intp], NDArray[np.int32], NDArray[np.uint8], NDArray[np.float64]], bool
-    ]
-    """False: a row of the model is not numbers."""
-    compare: Callable[
-        [NDArray[np.float32], NDArray[np.intp], NDArray[np.int32], NDArray[np.uint8], NDArray[np.float64]], int
-    ]
-    """See :func:`server.divergence.exact.compare`."""
+from server.divergence.row_format import RowFormat
+from server.divergence.whole_row import whole_row_format
 
 
 def compile_kernels() -> None:
@@ -37,6 +19,6 @@ def compile_kernels() -> None:
         each.compare(logits, rows, targets, stored, empty_measures(1))
 
 
-EXACT = RowFormat("exact", exact.stride, exact.encode, exact.compare)
+EXACT = whole_row_format("exact", exact.encode, exact.compare)
 COMPACT = RowFormat("compact", compact.stride, compact.encode, compact.compare)
-LLAMA = RowFormat("llama", llama_codes.stride, llama_codes.encode, llama_codes.compare)
+LLAMA = whole_row_format("llama", llama_codes.encode, llama_codes.compare)

@@ -10,9 +10,7 @@ from __future__ import annotations
 import math
 
 import numpy as np
-from numpy.typing import NDArray
 
-from server.divergence.exact import DAMAGED, FINE, HEAD, NOT_NUMBERS, stride
 from server.divergence.half import LARGEST
 from server.divergence.measures import (
     KLD,
@@ -25,10 +23,10 @@ from server.divergence.measures import (
     REFERENCE_TOP,
     SAME_TOP,
 )
+from server.divergence.row_format import DAMAGED, FINE, NOT_NUMBERS, Logits, Logprobs, Measures, Places, Targets
+from server.divergence.whole_row import BEGIN, Codes, Heads
 from server.engine.scoring import fast_exp, highest
 from server.kernel_cache import summing_kernel
-
-__all__ = ["compare", "encode", "stride"]
 
 DEPTH = np.float32(16)
 """Nats below the maximum, and log-probability, beyond which a token does not count."""
@@ -37,42 +35,12 @@ OFF = 0.1
 """What the stored probabilities may lack, or have too much, to 1."""
 
 
-def encode(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    stored: NDArray[np.uint8],
-    logprobs: NDArray[np.float64],
-) -> bool:
-    """Write some ``rows`` of ``logits`` into ``stored [rows, stride]``; False if one is not numbers."""
-    fine: bool = _encode(logits, rows, targets, stored.view(np.float32), stored.view(np.uint16), logprobs)
-    return fine
-
-
-def compare(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    stored: NDArray[np.uint8],
-    measures: NDArray[np.float64],
-) -> int:
-    """Fill ``measures [rows, columns]``; returns what :func:`server.divergence.exact.compare` does."""
-    status: int = _compare(logits, rows, targets, stored.view(np.float32), stored.view(np.uint16), measures)
-    return status
-
-
 @summing_kernel()
-def _encode(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    heads: NDArray[np.float32],
-    codes: NDArray[np.uint16],
-    logprobs: NDArray[np.float64],
-) -> bool:
+def encode(logits: Logits, rows: Places, targets: Targets, heads: Heads, codes: Codes, logprobs: Logprobs) -> bool:
+    """Write rows; False if one of the model's is not numbers."""
     n_vocab = logits.shape[1]
     for n in range(len(rows)):
-        row, code = logits[rows[n]], codes[n, HEAD // 2 :]
+        row, code = logits[rows[n]], codes[n, BEGIN:]
         peak = highest(row, 0, n_vocab)
         total = np.float64(0)
         furthest = np.float32(0)
@@ -97,17 +65,11 @@ def _encode(
 
 
 @summing_kernel()
-def _compare(
-    logits: NDArray[np.float32],
-    rows: NDArray[np.intp],
-    targets: NDArray[np.int32],
-    heads: NDArray[np.float32],
-    codes: NDArray[np.uint16],
-    measures: NDArray[np.float64],
-) -> int:
+def compare(logits: Logits, rows: Places, targets: Targets, heads: Heads, codes: Codes, measures: Measures) -> int:
+    """Fill the measures; returns what :class:`server.divergence.row_format.RowFormat` says."""
     n_vocab = logits.shape[1]
     for n in range(len(rows)):
-        row, code, found = logits[rows[n]], codes[n, HEAD // 2 :], measures[n]
+        row, code, found = logits[rows[n]], codes[n, BEGIN:], measures[n]
         scale, least = heads[n, 0], heads[n, 1]
         if not (0 <= scale < 1 and -1000 < least <= 0):
             return DAMAGED

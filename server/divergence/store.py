@@ -9,9 +9,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from server.divergence.errors import BrokenStore, OtherStore
-from server.divergence.exact import DAMAGED, NOT_NUMBERS
 from server.divergence.layout import Layout, Window, write_exactly
 from server.divergence.measures import empty_measures
+from server.divergence.row_format import DAMAGED, NOT_NUMBERS, Logits, Logprobs, Places, Stored
 from server.engine.row_threads import RowThreads
 from server.engine.scoring import NotNumbersError
 from server.engine.sequence import SinkFailed
@@ -84,7 +84,7 @@ class Sink:
         self._threads = threads
         self._block = max(1, BLOCK_BYTES // store.stride)
 
-    def take(self, logits: NDArray[np.float32], rows: NDArray[np.intp], first: int) -> NDArray[np.float64]:
+    def take(self, logits: Logits, rows: Places, first: int) -> Logprobs:
         """See :class:`server.engine.sequence.RowSink`."""
         with self._store.turn:
             if self._store.closed:
@@ -100,22 +100,13 @@ class Sink:
                 raise SinkFailed("its store cannot be used") from error
         return logprobs
 
-    def _take_part(
-        self, logits: NDArray[np.float32], rows: NDArray[np.intp], done: int, logprobs: NDArray[np.float64]
-    ) -> None:
+    def _take_part(self, logits: Logits, rows: Places, done: int, logprobs: Logprobs) -> None:
         stored = np.empty((min(self._block, len(rows)), self._store.stride), np.uint8)
         for begin in range(0, len(rows), self._block):
             block = slice(begin, min(begin + self._block, len(rows)))
             self._take_block(logits, rows[block], done + begin, stored[: block.stop - begin], logprobs[block])
 
-    def _take_block(
-        self,
-        logits: NDArray[np.float32],
-        rows: NDArray[np.intp],
-        done: int,
-        stored: NDArray[np.uint8],
-        logprobs: NDArray[np.float64],
-    ) -> None:
+    def _take_block(self, logits: Logits, rows: Places, done: int, stored: Stored, logprobs: Logprobs) -> None:
         raise NotImplementedError
 
     def _targets(self, done: int, rows: int) -> NDArray[np.int32]:
@@ -129,14 +120,7 @@ class Sink:
 class Recorder(Sink):
     """Writes the rows."""
 
-    def _take_block(
-        self,
-        logits: NDArray[np.float32],
-        rows: NDArray[np.intp],
-        done: int,
-        stored: NDArray[np.uint8],
-        logprobs: NDArray[np.float64],
-    ) -> None:
+    def _take_block(self, logits: Logits, rows: Places, done: int, stored: Stored, logprobs: Logprobs) -> None:
         if not self._store.layout.rows.encode(logits, rows, self._targets(done, len(rows)), stored, logprobs):
             raise NotNumbersError
         write_exactly(self._store.fd, stored.data, self._offset(done))
@@ -150,14 +134,7 @@ class Comparer(Sink):
         self.measures = empty_measures(len(window.tokens) - window.score_from)
         """Of every scored token, once the job is done."""
 
-    def _take_block(
-        self,
-        logits: NDArray[np.float32],
-        rows: NDArray[np.intp],
-        done: int,
-        stored: NDArray[np.uint8],
-        logprobs: NDArray[np.float64],
-    ) -> None:
+    def _take_block(self, logits: Logits, rows: Places, done: int, stored: Stored, logprobs: Logprobs) -> None:
         if os.preadv(self._store.fd, [stored.data], self._offset(done)) < stored.nbytes:
             raise BrokenStore(f"The store '{self._store.name}' is cut off; record it again.")
         measures = self.measures[done : done + len(rows)]

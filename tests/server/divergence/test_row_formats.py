@@ -11,9 +11,9 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as st_np
 from numpy.typing import NDArray
 
-from server.divergence.exact import DAMAGED, FINE, NOT_NUMBERS
-from server.divergence.formats import COMPACT, EXACT, LLAMA, RowFormat
+from server.divergence.formats import COMPACT, EXACT, LLAMA
 from server.divergence.measures import COLUMNS, as_columns, empty_measures
+from server.divergence.row_format import DAMAGED, FINE, NOT_NUMBERS, RowFormat
 
 Floats = NDArray[np.float64]
 Pair = tuple[NDArray[np.float32], NDArray[np.float32]]

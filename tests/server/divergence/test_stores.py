@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from server.divergence.directory import Directory, cannot
 from server.divergence.errors import BrokenStore, NoSpace, OtherStore, StoreBusy, UnknownStore, UnusableStore
-from server.divergence.formats import COMPACT, EXACT, RowFormat
-from server.divergence.layout import Layout, OwnLayout
+from server.divergence.formats import COMPACT, EXACT
+from server.divergence.layout import Layout
 from server.divergence.llama_file import LlamaLayout
+from server.divergence.own_file import OwnLayout
+from server.divergence.row_format import RowFormat
 from server.divergence.store import Comparer, Recorder, Sink, Store
 from server.engine.row_threads import RowThreads
 from server.engine.sequence import SinkFailed
