@@ -9,6 +9,7 @@ import pandas as pd
 from statsmodels.stats.proportion import proportion_confint
 
 from harness.degradation.binary import CONFIDENCE
+from harness.methods import short_name
 
 
 class AtChance(NamedTuple):
@@ -54,7 +55,7 @@ def chance_notes(found: Sequence[AtChance], tasks: Collection[tuple[str, str]]) 
         return []
     scenarios = [scenario for scenario, _ in tasks]
     named = [
-        (f"{one.scenario} ({one.adapter})" if scenarios.count(one.scenario) > 1 else one.scenario)
+        (f"{one.scenario} ({short_name(one.adapter)})" if scenarios.count(one.scenario) > 1 else one.scenario)
         + f" ({one.share:.3f} against {one.guess_rate:.3f})"
         for one in found
     ]
