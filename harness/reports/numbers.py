@@ -73,9 +73,12 @@ def signed(value: float, is_share: bool) -> str:
     return f"{round(scale * value, decimals) + 0.0:+.{decimals}f}"
 
 
-def arrow(delta: float, low: float, high: float, *, higher_is_better: bool) -> str:
-    """``↓`` for worse and ``↑`` for better; in brackets where the interval includes no change, or there is none."""
-    if math.isnan(delta) or delta == 0:
+def arrow(delta: float, low: float, high: float, *, higher_is_better: bool, is_share: bool) -> str:
+    """``↓`` for worse and ``↑`` for better; in brackets where the interval includes no change, or there is none.
+
+    Nothing beside a difference that is shown as zero.
+    """
+    if math.isnan(delta) or float(signed(delta, is_share)) == 0:
         return MISSING
     sign = "↑" if (delta > 0) == higher_is_better else "↓"
     return sign if low > 0 or high < 0 else f"({sign})"

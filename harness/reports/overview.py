@@ -45,7 +45,7 @@ def overview(run: Run) -> list[Line]:
             bits=f"{row['bits_per_weight']:.1f}",
             accuracy=numbers.figure(row["value"]),
             delta=numbers.difference(row["delta"], row["ci_low"], row["ci_high"], is_share=True),
-            arrow=numbers.arrow(row["delta"], row["ci_low"], row["ci_high"], higher_is_better=True),
+            arrow=numbers.arrow(row["delta"], row["ci_low"], row["ci_high"], higher_is_better=True, is_share=True),
             flips=numbers.share(row["flip_rate"]),
             kld=numbers.divergence(row["kld_mean"]),
             speed=numbers.speed(row["decode_tokens_per_second"]),
@@ -58,8 +58,10 @@ def overview(run: Run) -> list[Line]:
 def legend(run: Run) -> list[str]:
     """What the columns mean, a sentence a column."""
     return [
-        f"accuracy: share of right answers to all right-or-wrong questions; delta: that minus {run.reference}'s, on "
-        "the same questions. ↓ worse, ↑ better; in brackets where the interval includes no change.",
+        "bits: bits a weight. accuracy: share of right answers to right-or-wrong questions; delta: that minus "
+        f"{run.reference}'s, on the same questions. A question asked in several ways counts once, by the first of "
+        f"them; tasks at which {run.reference} only guesses do not count. ↓ worse, ↑ better; in brackets where the "
+        "interval includes no change.",
         "flips: share of answers that turned wrong or right; of a scenario, how many turned wrong (-) and right (+).",
         f"KLD: mean divergence of next-token distributions from {run.reference}'s, in nats. It shows how much changed, "
         "not whether answers got worse. tok/s: tokens generated a second, median.",

@@ -48,7 +48,7 @@ def rows_of(degradation: pd.DataFrame, model: str, margin: float) -> Iterator[Ro
             reference=numbers.figure(line["reference_value"]),
             value=numbers.figure(line["value"]),
             delta=numbers.difference(*interval, is_share=metric.is_share),
-            arrow=numbers.arrow(*interval, higher_is_better=metric.higher_is_better),
+            arrow=numbers.arrow(*interval, higher_is_better=metric.higher_is_better, is_share=metric.is_share),
             flips="" if pd.isna(line["flips_to_wrong"]) else f"-{line['flips_to_wrong']} +{line['flips_to_right']}",
             p_value=numbers.p_value(line["p_value"]),
             verdict=verdict(line, margin),

@@ -29,7 +29,7 @@ PAGE = """\
 | world_choice (separate) | exact_match | 400 | 1.000 | 1.000 | +0.0 pp (-0.5 .. +0.5) |  | -0 +0 | 1.000 | equivalent |
 | world_choice (joint) | exact_match | 400 | 0.250 | 0.287 | +3.8 pp (+1.7 .. +5.8) | ↑ | -1 +16 | <0.001 | \
 non-inferior |
-| world_text | bits_per_byte | 200 | 0.812 | 0.812 | +0.0000 (-0.0003 .. +0.0000) | ↑ |  | 0.040 |  |
+| world_text | bits_per_byte | 200 | 0.812 | 0.812 | +0.0000 (-0.0003 .. +0.0000) |  |  | 0.040 |  |
 
 ## q2_k against f16
 """

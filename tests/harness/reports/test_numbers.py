@@ -84,8 +84,17 @@ def test_other_differences_too(delta: float, low: float, high: float) -> None:
     ],
 )
 def test_arrows_say_worse_or_better(delta: float, low: float, high: float, higher: str, lower: str) -> None:
-    assert numbers.arrow(delta, low, high, higher_is_better=True) == higher
-    assert numbers.arrow(delta, low, high, higher_is_better=False) == lower
+    assert numbers.arrow(delta, low, high, higher_is_better=True, is_share=True) == higher
+    assert numbers.arrow(delta, low, high, higher_is_better=False, is_share=True) == lower
+
+
+@pytest.mark.parametrize(
+    ("delta", "shown"), [(0.0004, (False, True)), (-0.00004, (False, False)), (0.001, (True, True))]
+)
+def test_what_is_shown_as_zero_has_no_arrow(delta: float, shown: tuple[bool, bool]) -> None:
+    limits = {"low": delta - 0.00001, "high": delta + 0.00001}
+    arrows = [numbers.arrow(delta, **limits, higher_is_better=True, is_share=is_share) for is_share in (True, False)]
+    assert tuple(map(bool, arrows)) == shown
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ def test_a_row_for_each_task_in_the_order_of_the_table(degradation: pd.DataFrame
 
 
 def test_less_is_better_for_bits_and_more_for_answers(degradation: pd.DataFrame) -> None:
-    assert [row.arrow for row in rows_of(degradation, "q8_0", 0.01)] == ["(↑)", "", "↑", "↑"]
+    table = degradation.assign(delta=degradation["delta"].replace(-0.00003, -0.0003))
+    assert [row.arrow for row in rows_of(table, "q8_0", 0.01)] == ["(↑)", "", "↑", "↑"]
+    assert [row.arrow for row in rows_of(degradation, "q8_0", 0.01)] == ["(↑)", "", "↑", ""]  # +0.0000
 
 
 def test_the_reference_has_values_and_no_comparison(degradation: pd.DataFrame) -> None:
