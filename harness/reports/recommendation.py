@@ -61,9 +61,8 @@ def recommend(run: Run) -> Recommendation:
         return _take(best, rows, reference, lost, run)
     unsure = [row for row in rows if row["verdict"] == Verdict.INCONCLUSIVE]
     if unsure:
-        return Recommendation(
-            None, "This run does not yet say which to take.", [_unsure(row, run) for row in unsure[:3]]
-        )
+        reasons = [*(_unsure(row, run) for row in unsure[:3]), *_ask_again(unsure, run)]
+        return Recommendation(None, "This run does not yet say which to take.", reasons)
     headline = f"Stay with {run.reference}, or try larger quantizations."
     return Recommendation(None, headline, ["All of these lose answers, more than chance explains."])
 
@@ -87,7 +86,8 @@ def _take(
     worse = [one["model"] for one in smaller if one["verdict"] in BAD]
     reasons += [f"Smaller files lose more: {', '.join(worse)}."] if worse else []
     reasons += [_passed_over(one, lost[one["model"]]) for one in smaller if one["verdict"] in WITHIN]
-    reasons += [_unsure(one, run) for one in smaller if one["verdict"] == Verdict.INCONCLUSIVE]
+    unsure = [one for one in smaller if one["verdict"] == Verdict.INCONCLUSIVE]
+    reasons += [*(_unsure(one, run) for one in unsure), *_ask_again(unsure, run)]
     return Recommendation(row["model"], _headline(row["model"], own), reasons)
 
 
@@ -144,3 +144,13 @@ def _unsure(row: dict[str, Any], run: Run) -> str:
     if looks_lost(row, run.margin):
         return f"{row['model']} looks like a loss beyond the margin ({_interval(row)}); more would rather show that."
     return f"Of {row['model']} this run cannot say whether its loss is within the margin."
+
+
+def _ask_again(unsure: list[dict[str, Any]], run: Run) -> list[str]:
+    """What to type for verdicts on all of these; nothing where the run had no limit, or more would not help.
+
+    The limit is one of each scenario, so it grows as all questions together have to.
+    """
+    limit = run.record.get("spec", {}).get("max_instances")
+    needs = [1 + int(row["n_more"]) / row["n"] for row in unsure if not pd.isna(row["n_more"]) and row["n"]]
+    return [f"Ask again with --max-instances {math.ceil(limit * max(needs))}."] if limit and needs else []

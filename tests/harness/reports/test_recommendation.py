@@ -64,6 +64,17 @@ def test_it_says_when_it_does_not_know(judged: Judged) -> None:
     assert found.reasons == ["q8_0 needs some 640 more instances for a verdict."]
 
 
+def test_it_says_what_to_type(judged: Judged) -> None:
+    unsure = {"q8_0": "inconclusive", "q2_k": "inconclusive", "n_more": 641}
+    asked = [recommend(judged(**unsure, spec={"max_instances": limit})).reasons[-1] for limit in (400, 40, None)]
+    assert asked[:2] == ["Ask again with --max-instances 721.", "Ask again with --max-instances 73."]
+    assert asked[2] == "q8_0 needs some 641 more instances for a verdict."
+    beside = recommend(judged("non-inferior", "inconclusive", n_more=800, spec={"max_instances": 400}))
+    assert beside.reasons[-1] == "Ask again with --max-instances 800."
+    hopeless = recommend(judged("inconclusive", "inconclusive", spec={"max_instances": 400}))
+    assert not any("--max-instances" in reason for reason in hopeless.reasons)
+
+
 def test_it_does_not_know_from_divergence_alone(judged: Judged) -> None:
     found = recommend(judged("", ""))
     assert found.headline == "This run does not say which to take."
