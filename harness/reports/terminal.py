@@ -7,9 +7,11 @@ from rich.console import Console
 from rich.measure import Measurement
 from rich.table import Table
 
+from harness.degradation.pooled import ALL
+from harness.reports import numbers
 from harness.reports.overview import headings, legend, overview
 from harness.reports.recommendation import recommend
-from harness.reports.rows import HEADINGS, Row, rows_of
+from harness.reports.rows import HEADINGS, Row, main_rows, rows_of
 from harness.results import Run
 
 COLOURS = {"↓": "red", "↑": "green"}
@@ -22,7 +24,9 @@ def print_table(console: Console, run: Run) -> None:
     """A line a model, then a block for each that is compared with the reference."""
     _print_overview(console, run)
     for model in run.models:
-        if model["label"] != run.reference:
+        if model["label"] == run.null:
+            _print_noise(console, run)
+        elif model["label"] != run.reference:
             _print_rows(console, model["label"], run)
     console.print("\nFurther metrics, n and p-values are in degradation.csv, flips in report.html.\n", highlight=False)
     for note in [*legend(run), *run.notes]:
@@ -49,6 +53,18 @@ def _print_overview(console: Console, run: Run) -> None:
     console.print(f"\n{found.headline}", style="bold", highlight=False)
     for reason in found.reasons:
         console.print(reason, highlight=False)
+
+
+def _print_noise(console: Console, run: Run) -> None:
+    """Of the null run one line: its answers are the reference's but for a few, so its rows say next to nothing."""
+    table = main_rows(run.findings.degradation)
+    own = table[(table["model"] == run.null) & (table["perturbation"] == "") & table["flip_rate"].notna()]
+    own = own[own["scenario"] != ALL]  # questions that are there already
+    if own.empty:
+        return
+    flips, asked = int((own["flips_to_wrong"] + own["flips_to_right"]).sum()), int(own["n"].sum())
+    told = f"{numbers.count(flips)} of {numbers.count(asked)} answers flipped; its rows are in degradation.csv."
+    console.print(f"\n{run.null}: {told}", highlight=False)
 
 
 def _print_rows(console: Console, label: str, run: Run) -> None:

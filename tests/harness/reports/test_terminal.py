@@ -115,6 +115,13 @@ def test_the_null_run_is_the_noise_floor(made: Run) -> None:
     assert next(line for line in shown(made, 130).splitlines() if line.startswith("null")).endswith("noise floor")
 
 
+def test_of_the_null_run_there_is_a_line_and_no_table(made: Run) -> None:
+    text = shown(made)
+    assert "null against" not in text
+    assert "\nnull: 0 of 240 answers flipped; its rows are in degradation.csv.\n" in text
+    assert " answers flipped;" not in shown(make_run(("f16", "q8_0", "null"), (), n=5))
+
+
 def test_worst_cases_stand_below_what_was_asked(varied: pd.DataFrame, as_run: Callable[..., Run]) -> None:
     text = shown(as_run(varied), width=120)
     assert "lowercase" not in text
