@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import csv
 import itertools
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,7 +15,9 @@ from pandas.api.types import is_float_dtype
 CLOSE = 1e-9
 """Figures that agree so far, relatively, are the same: another processor may round sums otherwise."""
 WIDEST = 80
-"""Characters of a text that are shown."""
+"""Characters of a text that a sentence shows."""
+BEFORE = 20
+"""So many of them stand before the first that differs."""
 
 
 class Difference(NamedTuple):
@@ -30,8 +33,12 @@ class Difference(NamedTuple):
     """What follows from the answers."""
 
     def __str__(self) -> str:
+        """A sentence; of long texts it has the part that differs."""
         where = ", ".join(filter(None, (self.file, self.row, self.column)))
-        return f"{where}: {self.written} is written, and {self.again} follows."
+        same = itertools.takewhile(lambda pair: pair[0] == pair[1], zip(self.written, self.again, strict=False))
+        first = sum(1 for _ in same)
+        written, again = (_around(first, text) for text in (self.written, self.again))
+        return f"{where}: {written} is written, and {again} follows."
 
 
 class Compared(NamedTuple):
@@ -97,6 +104,21 @@ def compare_lines(file: str, written: str, again: str) -> Compared:
     return Compared(found, len(pairs))
 
 
+def compare_csv(file: str, written: str, again: str) -> Compared:
+    """Every cell of two tables in CSV, or every line where they have not the same columns and number of rows."""
+    first, second = (list(csv.reader(text.splitlines(keepends=True))) for text in (written, again))
+    by_line = compare_lines(file, written, again)
+    if list(map(len, first)) != list(map(len, second)) or first[:1] != second[:1]:
+        return by_line
+    found = [
+        Difference(file, f"line {number}", column, _shown(left), _shown(right))
+        for number, rows in enumerate(zip(first, second, strict=True), 1)
+        for column, left, right in zip(first[0], *rows, strict=True)
+        if left != right
+    ]
+    return Compared(found, by_line.n_figures) if found else by_line
+
+
 def _same(written: pd.Series, again: pd.Series) -> NDArray[np.bool_]:
     if is_float_dtype(again.dtype):
         first, second = (pd.to_numeric(column, errors="coerce").to_numpy(float) for column in (written, again))
@@ -118,9 +140,17 @@ def _row(key: tuple[str, ...]) -> str:
 
 
 def _shown(value: Any) -> str:
-    """In one line, and not too long for it."""
+    """In one line, and whole."""
     if value is None:
         return "nothing"
     plain = value.tolist() if isinstance(value, np.ndarray) else value
-    text = repr(plain.item() if isinstance(plain, np.generic) else plain)
-    return text if len(text) <= WIDEST else f"{text[: WIDEST - 3]}..."
+    return repr(plain.item() if isinstance(plain, np.generic) else plain)
+
+
+def _around(first: int, text: str) -> str:
+    """No more of a value than fits a sentence, with the character at ``first`` in it; our own words are kept."""
+    if len(text) <= WIDEST or text[0] not in "'\"[":
+        return text
+    start = max(0, min(first - BEFORE, len(text) - WIDEST))
+    end = start + WIDEST
+    return f"{'...' if start else ''}{text[start:end]}{'...' if end < len(text) else ''}"

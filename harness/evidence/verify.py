@@ -11,7 +11,7 @@ from typing import Any, NamedTuple
 
 from harness.analysis import analyse
 from harness.errors import HarnessError, UserError
-from harness.evidence.differences import NOTHING, Compared, Difference, compare_frames, compare_lines
+from harness.evidence.differences import NOTHING, Compared, Difference, compare_csv, compare_frames, compare_lines
 from harness.evidence.judged_again import FAULTS, JudgedAgain, judge_again
 from harness.evidence.load import RECORD, load_record, load_run
 from harness.keys import ANSWER
@@ -147,4 +147,4 @@ def _compare_texts(written: Path, again: Path) -> Compared:
         return Compared([Difference(written.name, "", "", "nothing", "a file")], 1)
     # From bytes, so that no line end is made another.
     texts = (path.read_bytes().decode("utf-8", "replace") for path in (written, again))
-    return compare_lines(written.name, *texts)
+    return (compare_csv if written.suffix == ".csv" else compare_lines)(written.name, *texts)

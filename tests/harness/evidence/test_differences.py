@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.evidence.differences import Compared, compare_frames, compare_lines
+from harness.evidence.differences import Compared, compare_csv, compare_frames, compare_lines
 
 ROWS = st.lists(st.tuples(st.integers(0, 999), st.floats(allow_infinity=True) | st.none(), st.text()), max_size=8)
 
@@ -84,10 +84,49 @@ def test_lines() -> None:
     assert compare_lines("f", "a\nb\n", "a\nb\n") == ([], 2)
     (difference,) = compare_lines("f", "a\n", "a\nb\n").differences
     assert str(difference) == "f, line 2: nothing is written, and 'b' follows."
-    (longest,) = compare_lines("f", "x" * 999, "y").differences
-    assert len(longest.written) == 80
     (ends,) = compare_lines("f", "a", "a\n").differences
     assert ends.row == "its line ends"
+
+
+@pytest.mark.parametrize("at", [0, 1, 40, 500, 997, 998])
+def test_of_long_texts_the_part_that_differs_is_shown_and_nothing_is_lost(at: int) -> None:
+    line = "x" * 999
+    (one,) = compare_lines("f", line, f"{line[:at]}!{line[at + 1 :]}").differences
+    assert (one.written, len(one.again), one.again[at + 1]) == (repr(line), 1001, "!")
+    said = str(one)
+    assert "!" in said
+    assert len(said) < 250
+    assert said.count("...") == (4 if 20 < at < 900 else 2)
+
+
+def test_a_text_that_goes_on_is_shown_where_it_ends() -> None:
+    (one,) = compare_lines("f", "x" * 200, "x" * 200 + "y").differences
+    assert str(one).endswith("y' follows.")
+
+
+TABLE = 'a,b\n1,"x, y"\n2,z\n'
+
+
+def test_cells_of_csv_are_named_by_line_and_column() -> None:
+    assert compare_csv("f", TABLE, TABLE) == ([], 3)
+    (one,) = compare_csv("f", TABLE.replace("x, y", "x, w"), TABLE).differences
+    assert str(one) == "f, line 2, b: 'x, w' is written, and 'x, y' follows."
+
+
+@pytest.mark.parametrize(
+    ("written", "row"),
+    [
+        (TABLE.replace("a,b", "a,c"), "line 1"),
+        (f"{TABLE}3,z\n", "line 4"),
+        (TABLE.replace("2,z", "2,z,"), "line 3"),
+        (TABLE.replace("2,z", '2,"z"'), "line 3"),
+        ("", "line 1"),
+        (TABLE.replace("\n", "\r\n"), "its line ends"),
+    ],
+)
+def test_tables_of_another_shape_or_spelling_are_compared_by_line(written: str, row: str) -> None:
+    first = compare_csv("f", written, TABLE).differences[0]
+    assert (first.row, first.column) == (row, "")
 
 
 def test_comparisons_add_up() -> None:

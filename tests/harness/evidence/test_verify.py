@@ -174,6 +174,8 @@ def test_a_line_of_a_report_is_found(copied_run: Path, name: str) -> None:
     path.write_bytes(path.read_bytes().replace(b"q8_0", b"q9_0", 1))
     (difference,) = verify(copied_run).differences
     assert (difference.file, difference.row[:5]) == (name, "line ")
+    assert difference.column == ("model" if name.endswith("csv") else "")
+    assert "q9_0" in str(difference).split(" is written")[0]
 
 
 def test_line_ends_and_missing_reports_are_found(copied_run: Path) -> None:
