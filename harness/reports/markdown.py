@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 from harness.reports import numbers
-from harness.reports.overview import headings, legend, overview
+from harness.reports.overview import columns, headings, legend, overview
 from harness.reports.recommendation import recommend
 from harness.reports.rows import HEADINGS, rows_of
 from harness.results import Run
@@ -16,7 +16,8 @@ def markdown_report(run: Run) -> str:
     """The whole page."""
     found = recommend(run)
     lines = ["# What quantization cost", "", f"**{found.headline}** {' '.join(found.reasons)}", ""]
-    lines += _table(headings(run), overview(run))
+    shown = columns(run)
+    lines += _table(headings(run).cells(shown), [line.cells(shown) for line in overview(run)])
     for model in run.models:
         rows = list(rows_of(run.findings.degradation, model["label"], run.margin))
         if model["label"] != run.reference and rows:

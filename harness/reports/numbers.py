@@ -66,6 +66,14 @@ def difference(delta: float, low: float, high: float, *, is_share: bool) -> str:
     return f"{signed(delta, is_share)}{' pp' if is_share else ''} ({interval})"
 
 
+def ratio(value: float, low: float, high: float) -> str:
+    """``1.0123 (1.0100 .. 1.0147)``: a ratio and its interval."""
+    if math.isnan(value):
+        return MISSING
+    shown = [f"{one:.4f}" if one < 1000 else f"{one:.4g}" for one in (value, low, high)]
+    return f"{shown[0]} ({'no interval' if math.isnan(low) else f'{shown[1]} .. {shown[2]}'})"
+
+
 def signed(value: float, is_share: bool) -> str:
     """A difference without its unit: percentage points, or four decimals."""
     scale, decimals = (100, 1) if is_share else (1, 4)

@@ -21,7 +21,7 @@ from harness.reports import numbers
 from harness.reports.flips import embed, flips_of
 from harness.reports.heat_map import heat_map
 from harness.reports.markdown import versions
-from harness.reports.overview import NOISE, headings, legend, overview
+from harness.reports.overview import NOISE, columns, headings, legend, overview
 from harness.reports.plots.base import Plot, tone
 from harness.reports.plots.forest import forest
 from harness.reports.plots.speed import speed
@@ -40,6 +40,7 @@ def html_page(run: Run) -> str:
     """The whole page. What a run does not have, nor does the page: nothing that is missing makes it fail."""
     plots = [plot for plot in _plots(run) if plot]
     scripts = [plotly.offline.get_plotlyjs() if plots else "", _joined(SCRIPTS)]
+    shown = columns(run)
     environment = Environment(autoescape=True, undefined=StrictUndefined, trim_blocks=True)
     return environment.from_string(_asset("page.html.j2")).render(
         run=run,
@@ -49,8 +50,10 @@ def html_page(run: Run) -> str:
         scripts=scripts,
         found=recommend(run),
         cards=_cards(run),
-        headings=headings(run),
-        lines=[(line, _tone_of(line.verdict)) for line in overview(run)],
+        shown=shown,
+        asked=bool(run.measured.instances["correct"].notna().any()),
+        headings=headings(run).cells(shown),
+        lines=[(line.cells(shown), _tone_of(line.verdict)) for line in overview(run)],
         legend=legend(run),
         plots={plot.name: plot for plot in plots},
         drawings=embed({plot.name: plot.views for plot in plots}),
@@ -86,6 +89,7 @@ def _cards(run: Run) -> list[dict[str, Any]]:
     rows = {row["model"]: row for row in records(run.summary)}
     base = rows[run.reference]
     found: list[dict[str, Any]] = []
+    shown = columns(run)
     for line in overview(run):
         row = rows[line.model]
         if row["is_reference"] or row["is_null"]:
@@ -97,13 +101,14 @@ def _cards(run: Run) -> list[dict[str, Any]]:
         facts += [("accuracy", line.delta)] if line.delta else []
         facts += [("flips", line.flips)] if line.flips else []
         facts += [("KLD", line.kld)] if line.kld else []
+        facts += [("PPL ratio", line.ppl_ratio), ("same top p", line.same_top)] if "ppl_ratio" in shown else []
         how = tone(row["verdict"])
         found.append(
             {
                 "model": line.model,
                 "tone": how,
                 "mark": MARKS[how],
-                "verdict": line.verdict or "no verdict",
+                "verdict": (line.verdict or "no verdict") if "verdict" in shown else "",
                 "advice": row["advice"],
                 "facts": facts,
             }

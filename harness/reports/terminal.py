@@ -9,7 +9,7 @@ from rich.table import Table
 
 from harness.degradation.pooled import ALL
 from harness.reports import numbers
-from harness.reports.overview import headings, legend, overview
+from harness.reports.overview import columns, headings, legend, overview
 from harness.reports.recommendation import recommend
 from harness.reports.rows import HEADINGS, Row, main_rows, rows_of
 from harness.results import Run
@@ -34,18 +34,15 @@ def print_table(console: Console, run: Run) -> None:
 
 
 def _print_overview(console: Console, run: Run) -> None:
-    table = _table(headings(run))
-    for line in overview(run):
-        table.add_row(*line, style=COLOURS.get(line.arrow))
+    shown = columns(run)
+    table = _overview(run, shown)
     wide = console.options.update(max_width=10 * console.width)
-    fits = Measurement.get(console, wide, table).maximum <= console.width
-    if not fits:  # verdicts in lines of their own: no figure is ever cut
-        table = _table(headings(run)[:-1])
-        for line in overview(run):
-            table.add_row(*line[:-1], style=COLOURS.get(line.arrow))
+    apart = "verdict" in shown and Measurement.get(console, wide, table).maximum > console.width
+    if apart:  # verdicts in lines of their own: no figure is ever cut
+        table = _overview(run, shown[:-1])
     console.print()
     console.print(table)
-    if not fits:
+    if apart:
         console.print(f"\n{headings(run).verdict}", style="bold", highlight=False)
         for line in overview(run)[1:]:
             console.print(f"{line.model}: {line.verdict or 'none'}", highlight=False)
@@ -53,6 +50,13 @@ def _print_overview(console: Console, run: Run) -> None:
     console.print(f"\n{found.headline}", style="bold", highlight=False)
     for reason in found.reasons:
         console.print(reason, highlight=False)
+
+
+def _overview(run: Run, shown: list[str]) -> Table:
+    table = _table(headings(run).cells(shown))
+    for line in overview(run):
+        table.add_row(*line.cells(shown), style=COLOURS.get(line.arrow))
+    return table
 
 
 def _print_noise(console: Console, run: Run) -> None:
@@ -82,7 +86,7 @@ def _print_rows(console: Console, label: str, run: Run) -> None:
         console.print(f"{len(rows) - len(shown)} of {len(rows)} intervals include no change.", highlight=False)
 
 
-def _table(names: tuple[str, ...] | list[str]) -> Table:
+def _table(names: list[str]) -> Table:
     """Where it gets tight, the names of models, scenarios and metrics go on in the next line."""
     table = Table(box=box.SIMPLE_HEAD, show_edge=False, padding=0)
     for name in names:

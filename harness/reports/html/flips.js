@@ -2,6 +2,7 @@
 (() => {
   const data = JSON.parse(document.getElementById("changed").textContent);
   const form = document.getElementById("filters");
+  if (!form) return; // nothing was right or wrong
   const list = document.getElementById("flips-list");
   const count = document.getElementById("flips-count");
   const more = document.getElementById("flips-more");

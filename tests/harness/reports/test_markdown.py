@@ -15,11 +15,11 @@ PAGE = """\
 **Take q8_0.** Its answers are as often right as f16's, within 1 percentage point (+0.1 pp, 95% interval -0.4 .. +0.6, \
 800 questions). It is 1.9 times smaller than f16. Smaller files lose more: q2_k.
 
-| model | size | bits | accuracy | delta (95% interval) |  | flips | KLD | tok/s | verdict, margin 1 point |
-| --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |
-| f16 | 11.3 MB | 16.0 | 0.981 |  |  |  | 0 |  | reference |
-| q8_0 | 6.0 MB | 8.5 | 0.983 | +0.1 pp (-0.4 .. +0.6) | (↑) | 0.4% | 0.0006 |  | equivalent |
-| q2_k | 2.3 MB | 3.0 | 0.662 | -31.9 pp (-35.1 .. -28.5) | ↓ | 32.4% | 0.61 |  | degraded beyond margin |
+| model | size | bits | accuracy | delta (95% interval) |  | flips | KLD | verdict, margin 1 point |
+| --- | --- | --- | --- | --- | --- | --- | --- | --- |
+| f16 | 11.3 MB | 16.0 | 0.981 |  |  |  | 0 | reference |
+| q8_0 | 6.0 MB | 8.5 | 0.983 | +0.1 pp (-0.4 .. +0.6) | (↑) | 0.4% | 0.0006 | equivalent |
+| q2_k | 2.3 MB | 3.0 | 0.662 | -31.9 pp (-35.1 .. -28.5) | ↓ | 32.4% | 0.61 | degraded beyond margin |
 
 ## q8_0 against f16
 
@@ -92,3 +92,5 @@ def test_a_scenario_of_divergence_alone() -> None:
     page = markdown_report(make_run(tasks=()))
     assert "This run does not say which to take." in page
     assert "## q8_0" not in page
+    assert "| model | size | bits | KLD | KLD p99 | PPL ratio (95% interval) | same top p | tok/s |" in page
+    assert "- verdict: " not in page

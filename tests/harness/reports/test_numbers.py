@@ -97,6 +97,13 @@ def test_what_is_shown_as_zero_has_no_arrow(delta: float, shown: tuple[bool, boo
     assert tuple(map(bool, arrows)) == shown
 
 
+def test_ratios() -> None:
+    assert numbers.ratio(1.3760009, 1.2946, 1.44728) == "1.3760 (1.2946 .. 1.4473)"
+    assert numbers.ratio(0.9994, math.nan, math.nan) == "0.9994 (no interval)"
+    assert numbers.ratio(1234567.0, 999.9, math.inf) == "1.235e+06 (999.9000 .. inf)"
+    assert numbers.ratio(math.nan, math.nan, math.nan) == ""
+
+
 @pytest.mark.parametrize(
     ("value", "shown"),
     [(0.0, "0.0%"), (0.0001, "<0.1%"), (0.003, "0.3%"), (0.0213, "2.1%"), (1.0, "100.0%"), (math.nan, "")],

@@ -104,6 +104,14 @@ def test_what_a_run_may_lack_is_left_out(how: str) -> None:
     assert ">nan<" not in page.replace(PLOTLY, "").lower()
 
 
+def test_divergence_alone_says_nothing_of_questions() -> None:
+    own = html_page(make_run(("f16", "q8_0"), tasks=())).replace(PLOTLY, "")
+    assert "against f16, on the same text." in own
+    assert "PPL ratio" in own
+    for words in ("Answers that changed</h2>", "no verdict<", "(the margin)", "Verdicts</h2>"):
+        assert words not in own
+
+
 def test_a_text_that_looks_like_html_is_text(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> None:
     hostile = "\"><script>alert(1)</script><b title='x"
     run = as_run(degradation.replace({"scenario": {"world_facts": hostile}}), [hostile], command=hostile)

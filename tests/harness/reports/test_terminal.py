@@ -15,8 +15,8 @@ from harness.results import Run
 
 OVERVIEW = """\
 
-model    size bits accuracy      delta (95% interval)     flips    KLD tok/s
-────────────────────────────────────────────────────────────────────────────
+model    size bits accuracy      delta (95% interval)     flips    KLD
+──────────────────────────────────────────────────────────────────────
 f16   11.3 MB 16.0    0.981                                          0
 q8_0   6.0 MB  8.5    0.983    +0.1 pp (-0.4 .. +0.6) (↑)  0.4% 0.0006
 q2_k   2.3 MB  3.0    0.662 -31.9 pp (-35.1 .. -28.5) ↓   32.4%   0.61
@@ -33,11 +33,11 @@ Smaller files lose more: q2_k.
 """
 WIDE = """\
 
-model    size bits accuracy      delta (95% interval)     flips    KLD tok/s verdict, margin 1 point
-────────────────────────────────────────────────────────────────────────────────────────────────────
-f16   11.3 MB 16.0    0.981                                          0       reference
-q8_0   6.0 MB  8.5    0.983    +0.1 pp (-0.4 .. +0.6) (↑)  0.4% 0.0006       equivalent
-q2_k   2.3 MB  3.0    0.662 -31.9 pp (-35.1 .. -28.5) ↓   32.4%   0.61       degraded beyond margin
+model    size bits accuracy      delta (95% interval)     flips    KLD verdict, margin 1 point
+──────────────────────────────────────────────────────────────────────────────────────────────
+f16   11.3 MB 16.0    0.981                                          0 reference
+q8_0   6.0 MB  8.5    0.983    +0.1 pp (-0.4 .. +0.6) (↑)  0.4% 0.0006 equivalent
+q2_k   2.3 MB  3.0    0.662 -31.9 pp (-35.1 .. -28.5) ↓   32.4%   0.61 degraded beyond margin
 """
 
 
@@ -122,6 +122,23 @@ def test_of_the_null_run_there_is_a_line_and_no_table(made: Run) -> None:
     assert " answers flipped;" not in shown(make_run(("f16", "q8_0", "null"), (), n=5))
 
 
+def test_divergence_alone_is_shown_by_its_figures() -> None:
+    text = shown(make_run(("f16", "q8_0", "q2_k"), (), n=5))
+    heading = next(line for line in text.splitlines() if line.startswith("model"))
+    told = ["model", "size", "bits", "KLD", "KLD p99", "PPL ratio (95% interval)", "same top p", "tok/s"]
+    assert heading.split() == " ".join(told).split()
+    assert "verdict" not in text.replace("No verdict can be given", "")
+    assert not {"accuracy:", "flips:", "↓"} & set(text.split())
+    assert "KLD p99: " in text
+    assert fits(text)
+
+
+def test_what_no_model_has_is_no_column_and_not_explained() -> None:
+    text = shown(make_run(("f16", "q8_0"), n=5, tokens=False, efficiency=False))
+    assert not {"KLD", "KLD:", "tok/s", "tok/s:", "PPL"} & set(text.split())
+    assert {"accuracy:", "flips:", "verdict:"} <= set(text.split())
+
+
 def test_worst_cases_stand_below_what_was_asked(varied: pd.DataFrame, as_run: Callable[..., Run]) -> None:
     text = shown(as_run(varied), width=120)
     assert "lowercase" not in text
@@ -132,7 +149,8 @@ def test_worst_cases_stand_below_what_was_asked(varied: pd.DataFrame, as_run: Ca
 
 def test_notes_stand_below(degradation: pd.DataFrame, as_run: Callable[..., Run]) -> None:
     run = as_run(degradation, ["First [red]note[/].", "Second note."])
-    assert shown(run, width=400).splitlines()[-6:] == [*legend(run), "First [red]note[/].", "Second note."]
+    told = [*legend(run), "First [red]note[/].", "Second note."]
+    assert shown(run, width=600).splitlines()[-len(told) :] == told
 
 
 @pytest.mark.parametrize(("colour", "task"), [("31", "world_facts"), ("32", "world_choice (joint)")])
