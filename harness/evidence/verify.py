@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import importlib.metadata
+import platform
 import tempfile
 from collections.abc import Sequence
 from dataclasses import replace
@@ -85,13 +86,20 @@ def _hashes(folder: Path, record: dict[str, Any]) -> Compared:
 
 
 def _versions(record: dict[str, Any]) -> list[str]:
-    """Other packages than those of the run, which may draw and round otherwise."""
+    """Other versions than those of the run, which may draw, round and report otherwise."""
+    here = {"python": platform.python_version()} | {name: importlib.metadata.version(name) for name in PACKAGES}
     others = [
-        f"{name} {version} instead of {importlib.metadata.version(name)}"
+        f"{name} {version} instead of {here[name]}"
         for name, version in record["versions"].items()
-        if name in PACKAGES and version != importlib.metadata.version(name)
+        if name in here and version != here[name]
     ]
-    return [f"The run was made with other versions: {', '.join(others)}."] if others else []
+    if not others:
+        return []
+    return [
+        f"The run was made with other versions: {', '.join(others)}. They may be all that differs: `harness report` "
+        "rewrites report.md and report.html with what is installed; the other figures stand as those versions made "
+        "them, and follow again where they are installed."
+    ]
 
 
 def _metrics(record: dict[str, Any], scenario: str, adapter: str) -> Sequence[Metric]:

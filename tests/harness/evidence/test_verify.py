@@ -211,6 +211,21 @@ def test_other_versions_are_named_where_figures_differ(copied_run: Path) -> None
     change(copied_run, "degradation", setting("delta", 0.125, **FACTS))
     (note,) = verify(copied_run).notes
     assert note.startswith("The run was made with other versions: scipy 0.1 instead of ")
+    assert "`harness report` rewrites report.md and report.html" in note
+
+
+def test_a_run_of_another_version_of_the_project_is_no_mystery(copied_run: Path) -> None:
+    record = json.loads((copied_run / "run.json").read_text(encoding="utf-8"))
+    record["versions"] |= {"quant-harness": "0.0.1", "python": "3.0.0"}
+    (copied_run / "run.json").write_text(json.dumps(record), encoding="utf-8")
+    done = command(copied_run)
+    assert done.exit_code == 1
+    said = "The run was made with other versions: python 3.0.0 instead of "
+    assert said in done.output
+    assert ", quant-harness 0.0.1 instead of " in done.output.split(said)[1]
+    assert command("--json", copied_run).output.count(said) == 1
+    assert CliRunner().invoke(app, ["report", str(copied_run)]).exit_code == 0
+    assert verify(copied_run) == ([], verify(copied_run).n_figures, [])
 
 
 def test_differences_are_an_exit_code_and_as_json(copied_run: Path) -> None:
