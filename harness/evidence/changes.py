@@ -1,4 +1,4 @@
-"""What two runs have not in common, in sentences: files, seeds, data, versions."""
+"""What two runs have not in common, in sentences: files, seeds, settings, data, versions."""
 
 from __future__ import annotations
 
@@ -6,6 +6,24 @@ from collections.abc import Iterator
 from typing import Any
 
 from harness.results import Run
+
+SWITCHES = {
+    "null": ("--null", True),
+    "chat": ("--chat", True),
+    "divergence": ("--no-divergence", False),
+    "efficiency": ("--no-efficiency", False),
+}
+"""Options without a value, by their names in the specification, and what these are where they are given."""
+VALUES = {
+    "max_instances": "--max-instances",
+    "trials": "--trials",
+    "perturbations": "--perturbations",
+    "divergence_text": "--divergence-text",
+    "divergence_windows": "--divergence-windows",
+    "concurrency": "--concurrency",
+}
+NO_VALUE = {"max_instances": "all", "divergence_windows": "all", "divergence_text": "the bundled one"}
+"""How None reads."""
 
 
 def changes(before: Run, after: Run) -> list[str]:
@@ -32,10 +50,26 @@ def _models(before: Run, after: Run) -> Iterator[str]:
 def _settings(first: dict[str, Any], second: dict[str, Any]) -> Iterator[str]:
     if first["seed"] != second["seed"]:
         yield f"The seeds differ ({first['seed']} and {second['seed']}), so other instances and examples were drawn."
+    if first["margin"] != second["margin"]:
+        yield f"Another --margin ({100 * first['margin']:g} pp and {100 * second['margin']:g} pp)."
+    specs = [record.get("spec", {}) for record in (first, second)]
+    both = specs[0].keys() & specs[1].keys()
+    for name, (option, given) in SWITCHES.items():
+        if name in both and specs[0][name] != specs[1][name]:
+            yield f"{option} was given in the {'first' if specs[0][name] == given else 'second'} run only."
+    for name, option in VALUES.items():
+        if name in both and specs[0][name] != specs[1][name]:
+            yield f"Another {option} ({' and '.join(_value(name, spec[name]) for spec in specs)})."
     for name in sorted(first["versions"].keys() | second["versions"].keys()):
         versions = [record["versions"].get(name, "none") for record in (first, second)]
         if versions[0] != versions[1]:
             yield f"Another version of {name} ({' and '.join(versions)})."
+
+
+def _value(name: str, value: Any) -> str:
+    if isinstance(value, list):
+        return ", ".join(map(str, value)) or "none"
+    return NO_VALUE.get(name, "none") if value is None else str(value)
 
 
 def _data(first: dict[str, Any], second: dict[str, Any]) -> Iterator[str]:

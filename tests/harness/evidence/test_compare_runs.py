@@ -186,5 +186,36 @@ def test_whatever_else_differs_is_told(run: Run) -> None:
     ]
 
 
+def test_other_settings_are_told(run: Run) -> None:
+    spec = run.record["spec"] | {
+        "null": True,
+        "chat": True,
+        "divergence": False,
+        "efficiency": True,
+        "max_instances": None,
+        "trials": 3,
+        "perturbations": ["lowercase", "typos"],
+        "divergence_windows": None,
+        "concurrency": 1,
+    }
+    told = changes(run, recorded(run, spec=spec, margin=0.025))
+    assert told[:5] == [
+        "Another --margin (1 pp and 2.5 pp).",
+        "--null was given in the second run only.",
+        "--chat was given in the second run only.",
+        "--no-divergence was given in the second run only.",
+        "--no-efficiency was given in the first run only.",
+    ]
+    of_run = run.record["spec"]
+    assert told[5:] == [
+        f"Another --max-instances ({of_run['max_instances']} and all).",
+        "Another --trials (1 and 3).",
+        "Another --perturbations (none and lowercase, typos).",
+        f"Another --divergence-windows ({of_run['divergence_windows']} and all).",
+        f"Another --concurrency ({of_run['concurrency']} and 1).",
+    ]
+    assert changes(run, recorded(run, spec={})) == []  # what one record does not say is not known to differ
+
+
 def test_other_references_are_told(run: Run) -> None:
     assert changes(run, recorded(run, reference="q8_0")) == ["The runs have other references (f16 and q8_0)."]
