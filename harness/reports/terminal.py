@@ -28,7 +28,8 @@ def print_table(console: Console, run: Run) -> None:
             _print_noise(console, run)
         elif model["label"] != run.reference:
             _print_rows(console, model["label"], run)
-    console.print("\nFurther metrics, n and p-values are in degradation.csv, flips in report.html.\n", highlight=False)
+    flips = ", flips in report.html" if run.measured.instances["correct"].notna().any() else ""
+    console.print(f"\nFurther metrics, n and p-values are in degradation.csv{flips}.\n", highlight=False)
     for note in [*legend(run), *run.notes]:
         console.print(note, style="dim", highlight=False)
 
@@ -83,7 +84,7 @@ def _print_rows(console: Console, label: str, run: Run) -> None:
             table.add_row(*(getattr(row, name) for name in SHOWN), style=COLOURS.get(row.arrow))
         console.print(table)
     if len(shown) < len(rows):
-        console.print(f"{len(rows) - len(shown)} of {len(rows)} intervals include no change.", highlight=False)
+        console.print(f"In {len(rows) - len(shown)} of {len(rows)} rows no change is shown.", highlight=False)
 
 
 def _table(names: list[str]) -> Table:

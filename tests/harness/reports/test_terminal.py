@@ -105,7 +105,7 @@ def test_of_many_rows_those_are_shown_in_which_something_is_seen(made: Run) -> N
     run = make_run(("f16", "q8_0", "q2_k"), tasks, n=12, tokens=False)
     text = shown(run)
     quiet, loud = (text[text.index(f"{model} against f16") :].split("\n\n")[0] for model in ("q8_0", "q2_k"))
-    assert f"{MOST_ROWS + 1} of {MOST_ROWS + 1} intervals include no change." in quiet
+    assert f"In {MOST_ROWS + 1} of {MOST_ROWS + 1} rows no change is shown." in quiet
     assert "task_" not in quiet
     assert "task_" in loud
 
@@ -130,6 +130,7 @@ def test_divergence_alone_is_shown_by_its_figures() -> None:
     assert "verdict" not in text.replace("No verdict can be given", "")
     assert not {"accuracy:", "flips:", "↓"} & set(text.split())
     assert "KLD p99: " in text
+    assert "flips in report.html" not in text
     assert fits(text)
 
 
