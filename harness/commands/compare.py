@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Hashable, Mapping
+from collections.abc import Hashable, Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,10 +11,12 @@ import typer
 
 from harness import load_run
 from harness.commands.shared import AsJson, Margin, make_console
+from harness.degradation.judging import ALPHA
 from harness.degradation.pooled import ALL
+from harness.degradation.verdict import Verdict
 from harness.evidence.compare import Comparison, compare_runs
 from harness.methods import short_name
-from harness.metrics.table import METRICS
+from harness.metrics.table import METRICS, SET_METRICS
 from harness.options import read_margin
 from harness.reports import numbers
 
@@ -30,16 +32,19 @@ def compare(
     Exit codes: 0 they were compared, whatever came out; 2 they cannot be.
     """
     first, second = load_run(before), load_run(after)
-    found = compare_runs(first, second, margin=read_margin(margin) if margin else second.margin)
+    share = read_margin(margin) if margin else second.margin
+    found = compare_runs(first, second, margin=share)
     if as_json:
         sys.stdout.write(found.table.to_json(orient="records", indent=2, double_precision=15) + "\n")
         for note in found.notes:
             print(note, file=sys.stderr)
         return
     console = make_console()
-    for row in found.table.to_dict("records"):
-        if _is_shown(row, found):
-            console.print(sentence(row), soft_wrap=True)
+    rows = [row for row in found.table.to_dict("records") if _is_shown(row, found)]
+    console.print(summary(rows), soft_wrap=True)
+    console.print(f"The margin is {100 * share:g} pp, {'as --margin says' if margin else 'that of the second run'}.")
+    for row in rows:
+        console.print(sentence(row), soft_wrap=True)
     for note in found.notes:
         console.print(note, soft_wrap=True)
 
@@ -48,6 +53,23 @@ def _is_shown(row: Mapping[Hashable, Any], found: Comparison) -> bool:
     """Main metrics of originals, and all of them together."""
     is_main = found.mains.get((row["scenario"], row["adapter"])) == row["metric"]
     return row["scenario"] == ALL or (is_main and not row["perturbation"])
+
+
+def summary(rows: Sequence[Mapping[Hashable, Any]]) -> str:
+    """``Of 12 tasks (f16, q8_0): 2 with a loss shown, 0 with a gain, 4 inconclusive.``, by Holm's p-values."""
+    tasks = [row for row in rows if row["scenario"] != ALL]
+    shown = [_better(row) for row in tasks if row["p_holm"] <= ALPHA]
+    n_inconclusive = sum(row["verdict"] == Verdict.INCONCLUSIVE for row in tasks)
+    models = ", ".join(dict.fromkeys(row["model"] for row in tasks))
+    return (
+        f"Of {len(tasks)} tasks ({models}): {shown.count(False)} with a loss shown, {shown.count(True)} with a gain, "
+        f"{n_inconclusive} inconclusive."
+    )
+
+
+def _better(row: Mapping[Hashable, Any]) -> bool:
+    metric = METRICS.get(row["metric"]) or SET_METRICS.get(row["metric"])
+    return bool((row["delta"] > 0) == (metric is None or metric.higher_is_better))
 
 
 def sentence(row: Mapping[Hashable, Any]) -> str:

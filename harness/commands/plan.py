@@ -5,31 +5,35 @@ from __future__ import annotations
 import json
 import math
 import sys
+from collections.abc import Collection
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
+from rich.table import Table
 
 from harness import load_run
 from harness.commands.shared import AsJson, make_console, names
+from harness.degradation.judging import ALPHA
 from harness.degradation.power import design_effect
 from harness.errors import UserError
 from harness.evidence.plan import Needed, NeededHere, needed, needed_of, shown_by
 from harness.methods import short_name
 from harness.options import read_share
 from harness.reports import numbers
+from harness.results import Run
 
 FLIP_RATE = "5%"
 NONE = "-"
 OF_RUN = "with --run, what its clusters show"
 HEADINGS = {
     "flip_rate": "flips",
-    "effect": "clustered",
-    "noninferiority": "non-inferior",
-    "equivalence": "equivalent",
-    "difference": "different",
+    "noninferiority": "non-inf.",
+    "equivalence": "equiv.",
+    "difference": "diff.",
     "detectable": "shows",
 }
+DECIDED = "decided"
 
 
 def plan(
@@ -79,8 +83,9 @@ def plan(
 ) -> None:
     """Say how many instances it takes to show that nothing is lost, or that something is.
 
-    non-inferior: until it is shown that no loss is as large as DELTA, if nothing is lost; equivalent: that no
-    difference is, either way; different: until a loss of DELTA is found. Each with a chance of 80%, at 5%.
+    non-inf. (non-inferior): until it is shown that no loss is as large as DELTA, if nothing is lost; equiv.
+    (equivalent): that no difference is, either way; diff. (different): until a loss of DELTA is found. Each with a
+    chance of 80%, at 5%.
 
     Exit codes: 0 said; 2 something asked for is wrong.
     """
@@ -92,25 +97,36 @@ def plan(
     if scenarios and not run:
         raise UserError("--scenarios names scenarios of a run; give --run too.")
     if run:
-        here = needed_of(load_run(run), margin, effect=effect if is_given else None, scenarios=names(scenarios))
-        records = [_record_here(one, instances) for one in here]
+        found = load_run(run)
+        lost = _losses(found)
+        here = needed_of(found, margin, effect=effect if is_given else None, scenarios=names(scenarios))
+        records = [_record_here(one, instances, lost) for one in here]
     else:
         records = [_record(needed(read_share("--flip-rate", flip_rate or FLIP_RATE), margin, effect), instances)]
     if as_json:
         sys.stdout.write(json.dumps(records, indent=2) + "\n")
         return
     console = make_console()
-    for line in _lines(records):
-        console.print(line, soft_wrap=True)
+    console.print(f"Instances that are needed, the loss that matters being {100 * margin:g} pp (--delta):")
+    console.print(_table(records))
+    limit = ", in the run at most (upper limit at 95%)" if run else ""
+    console.print(f"flips: answers that change sides{limit}.")
     if run or is_given:
-        source = "by --cluster-size and --icc" if is_given else "by the clusters and differences of the run"
-        console.print(
-            f"{HEADINGS['effect']}: the instances that are worth one that stands alone, {source}.", soft_wrap=True
-        )
+        source = "by --cluster-size and --icc" if is_given else "by the run"
+        console.print(f"effect: so many instances are worth one that stands alone, {source}.")
     if instances:
         console.print(f"shows: the loss that {numbers.count(instances)} instances show four times of five.")
+    if run:
+        console.print(f"more: until non-inferior; {DECIDED} where the run shows a loss for certain.")
     if any(record["difference"] is None for record in records):
         console.print(f"{NONE}: so few flips cannot make a loss of {100 * margin:g} pp.")
+
+
+def _losses(run: Run) -> set[tuple[str, str, str]]:
+    """The model, scenario and adapter of every main metric by which a loss is shown (at Holm's level)."""
+    table = run.findings.degradation
+    rows = table[(table["perturbation"] == "") & (table["p_holm"] <= ALPHA) & (table["delta"] < 0)]
+    return set(rows[["model", "scenario", "adapter"]].itertuples(index=False, name=None))
 
 
 def _record(takes: Needed, instances: int) -> dict[str, Any]:
@@ -118,30 +134,30 @@ def _record(takes: Needed, instances: int) -> dict[str, Any]:
     return takes._asdict() | ({"detectable": None if math.isnan(loss) else loss} if instances else {})
 
 
-def _record_here(one: NeededHere, instances: int) -> dict[str, Any]:
+def _record_here(one: NeededHere, instances: int, lost: Collection[tuple[str, str, str]]) -> dict[str, Any]:
+    """``more`` is None where a loss is shown: more instances would not show that there is none."""
     what = f"{one.scenario} ({short_name(one.adapter)})" if one.adapter else one.scenario
     record = _record(one.needed, instances)
-    return {"model": one.model, "scenario": what, "asked": one.n} | record | {"more": one.n_more}
+    more = None if (one.model, one.scenario, one.adapter) in lost else one.n_more
+    return {"model": one.model, "scenario": what, "asked": one.n} | record | {"more": more}
 
 
-def _lines(records: list[dict[str, Any]]) -> list[str]:
-    """A heading and a line a record, figures at the right of their columns."""
-    rows = [tuple(HEADINGS.get(name, name) for name in records[0])]
-    rows += [tuple(map(_cell, record, record.values())) for record in records]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    names = list(records[0])
-    return [
-        "  ".join(
-            cell.ljust(width) if name in ("model", "scenario") else cell.rjust(width)
-            for name, cell, width in zip(names, row, widths, strict=True)
-        )
-        for row in rows
-    ]
+def _table(records: list[dict[str, Any]]) -> Table:
+    """A line a record, figures at the right of their columns; long names are folded, so that it fits the terminal."""
+    table = Table(box=None, pad_edge=False, padding=(0, 1, 0, 0))
+    for name in records[0]:
+        if name in ("model", "scenario"):
+            table.add_column(name, overflow="fold")
+        else:
+            table.add_column(HEADINGS.get(name, name), justify="right", no_wrap=True)
+    for record in records:
+        table.add_row(*map(_cell, record, record.values()))
+    return table
 
 
 def _cell(name: str, value: str | float | None) -> str:
     if value is None:
-        return NONE
+        return DECIDED if name == "more" else NONE
     if isinstance(value, str):
         return value
     if name == "effect":

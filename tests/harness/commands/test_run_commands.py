@@ -15,6 +15,7 @@ from junitparser import JUnitXml
 from typer.testing import CliRunner, Result
 
 from harness.cli import app, main
+from harness.commands.compare import summary
 from harness.commands.gate import EXIT_INTERNAL, EXIT_USAGE, sentence
 from harness.evidence.gate import Check, Outcome
 
@@ -167,11 +168,30 @@ def test_a_folder_that_is_no_run_gets_no_reports(tmp_path: Path) -> None:
 def test_a_run_compared_with_itself(real_run: Path) -> None:
     done = command("compare", real_run, real_run)
     assert done.exit_code == 0
-    *lines, note = done.output.splitlines()
+    first, margin, *lines, note = done.output.splitlines()
+    # Of bits per byte, and where the reference guesses, nothing is inconclusive.
+    assert first == "Of 12 tasks (f16, q8_0, q2_k): 0 with a loss shown, 0 with a gain, 6 inconclusive."
+    assert margin == "The margin is 1 pp, that of the second run."
     assert note.startswith("world_choice (multiple_choice_joint) gets no verdict")
     assert len(lines) == 3 * 5  # models, and four ways of asking and all of them together
     assert all("flips -0 +0" in line for line in lines if "world_text" not in line)
     assert "q8_0, world_facts (generation): 1.000 to 1.000 over 40, +0.0 pp" in done.output
+
+
+def test_losses_and_gains_are_counted_in_the_direction_of_their_metric() -> None:
+    shown = [("exact_match", -0.5, 0.01), ("exact_match", 0.5, 0.01), ("bits_per_byte", 0.5, 0.01)]
+    others = [("exact_match", -0.5, 0.2), ("exact_match", -0.5, math.nan)]
+    rows = [
+        {"model": "q8_0", "scenario": "a", "metric": metric, "delta": delta, "p_holm": p_holm, "verdict": ""}
+        for metric, delta, p_holm in shown + others
+    ]
+    whole = rows[0] | {"scenario": "all", "metric": "accuracy"}
+    said = "Of 5 tasks (q8_0): 2 with a loss shown, 1 with a gain, 0 inconclusive."
+    assert summary([*rows, whole]) == said
+
+
+def test_the_margin_of_a_comparison_is_told(real_run: Path) -> None:
+    assert "The margin is 5 pp, as --margin says." in command("compare", real_run, real_run, "--margin", "5pp").output
 
 
 def test_a_comparison_for_machines(real_run: Path) -> None:
@@ -186,8 +206,10 @@ def test_a_comparison_for_machines(real_run: Path) -> None:
 
 def test_a_plan_before_anything_is_asked() -> None:
     done = command("plan", "--delta", "1pp", "--flip-rate", "5%", "--instances", "400")
-    heading, figures, meaning = done.output.splitlines()
-    assert heading.split() == ["flips", "clustered", "non-inferior", "equivalent", "different", "shows"]
+    delta, heading, figures, flips, meaning = done.output.splitlines()
+    assert delta.endswith("being 1 pp (--delta):")
+    assert heading.split() == ["flips", "effect", "non-inf.", "equiv.", "diff.", "shows"]
+    assert flips == "flips: answers that change sides."
     assert figures.split()[0] == "5.0%"
     # The textbook's 3,092; the very interval takes a little more.
     assert 3092 <= int(figures.split()[2].replace(",", "")) <= 3200
@@ -202,26 +224,34 @@ def test_a_plan_for_machines_and_what_cannot_be() -> None:
 
 def test_a_plan_from_a_run(real_run: Path) -> None:
     done = command("plan", "--run", real_run, "--scenarios", "world_facts,all", "--cluster-size", "5", "--icc", "0.2")
-    lines = done.output.splitlines()
-    assert lines[0].split() == [
-        "model",
-        "scenario",
-        "asked",
-        "flips",
-        "clustered",
-        "non-inferior",
-        "equivalent",
-        "different",
-        "more",
-    ]
-    assert [line.split()[:2] for line in lines[1:-1]] == [
+    lines = [line.rstrip() for line in done.output.splitlines()]
+    assert lines[1].split() == "model scenario asked flips effect non-inf. equiv. diff. more".split()
+    rows = [line.split() for line in lines[2:6]]
+    assert [row[:2] for row in rows] == [
         [model, scenario] for model in ("q8_0", "q2_k") for scenario in ("world_facts", "all")
     ]
-    assert all(line.split()[-5] == "1.8" for line in lines[1:-1])
-    assert lines[-1].endswith("worth one that stands alone, by --cluster-size and --icc.")
-    assert "by the clusters and differences of the run." in command("plan", "--run", real_run).output
+    assert all(row[-5] == "1.8" for row in rows)
+    # Two bits have lost for certain, and eight have not.
+    assert [row[-1] == "decided" for row in rows] == [False, False, True, True]
+    assert lines[6:] == [
+        "flips: answers that change sides, in the run at most (upper limit at 95%).",
+        "effect: so many instances are worth one that stands alone, by --cluster-size and --icc.",
+        "more: until non-inferior; decided where the run shows a loss for certain.",
+    ]
+    assert "worth one that stands alone, by the run." in command("plan", "--run", real_run).output
     rows = json.loads(command("plan", "--run", real_run, "--json").output)
     assert rows[0]["more"] == rows[0]["noninferiority"] - 40
+    more = {(row["model"], row["scenario"]): row["more"] for row in rows}
+    assert more["q2_k", "world_facts (generation)"] is None
+
+
+@pytest.mark.parametrize("words", [[], ["--instances", "400"], ["--cluster-size", "5", "--icc", "0.2"]])
+def test_a_plan_fits_a_terminal_and_keeps_its_figures(real_run: Path, words: list[str]) -> None:
+    done = command("plan", "--run", real_run, *words, COLUMNS="80")
+    assert max(map(len, done.output.splitlines())) <= 80
+    assert "\u2026" not in done.output  # nothing is cut
+    rows = json.loads(command("plan", "--run", real_run, *words, "--json").output)
+    assert all(f"{row['equivalence']:,}" in done.output for row in rows)
 
 
 @pytest.mark.parametrize(
