@@ -47,7 +47,9 @@ def measured(tmp_path_factory: pytest.TempPathFactory) -> Measured:
     assert done.returncode == 0, done.stderr
     keys = ["model", "scenario", "adapter"]
     table = pd.read_parquet(folder / "run" / "degradation.parquet").groupby(keys, sort=False).head(1)
-    return Measured(table[table["scenario"] != ALL].set_index(keys), (folder / "run" / "report.md").read_text(encoding="utf-8"))
+    return Measured(
+        table[table["scenario"] != ALL].set_index(keys), (folder / "run" / "report.md").read_text(encoding="utf-8")
+    )
 
 
 @pytest.fixture(scope="session")
