@@ -25,12 +25,14 @@ class Amounts(NamedTuple):
     """How many of these, one token being generated each time."""
     decode: int
     """Tokens generated at one go after a short prompt."""
+    decodes: int
+    """How often."""
 
 
 def warm_up(context: int) -> Amounts:
     """Enough to have everything in memory, and to see how fast the model is."""
     prefill, question, decode = _limits(context)
-    return Amounts(min(prefill, LEAST_PREFILL), 2, question, 0, min(decode, LEAST_DECODE))
+    return Amounts(min(prefill, LEAST_PREFILL), 2, question, 0, min(decode, LEAST_DECODE), 1)
 
 
 def amounts(prefill_speed: float, decode_speed: float, context: int) -> Amounts:
@@ -40,12 +42,14 @@ def amounts(prefill_speed: float, decode_speed: float, context: int) -> Amounts:
     """
     prefill, question, decode = _limits(context)
     tokens = _within(prefill_speed * SECONDS, LEAST_PREFILL, prefill)
+    written = _within(decode_speed * SECONDS, LEAST_DECODE, decode)
     return Amounts(
         prefill=tokens,
         prefills=_times(prefill_speed, tokens),
         question=question,
         questions=_times(prefill_speed, question),
-        decode=_within(decode_speed * SECONDS, LEAST_DECODE, decode),
+        decode=written,
+        decodes=_times(decode_speed, written),
     )
 
 

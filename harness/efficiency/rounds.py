@@ -61,10 +61,11 @@ class _Runner:
         for _ in range(what.questions):
             timed = self.endpoint.time(self._prompts.next(what.question), 1)
             yield Sample(self.label, number, Quantity.FIRST_TOKEN, timed.first)
-        timed = self.endpoint.time(self._prompts.next(what.question), what.decode)
-        yield Sample(self.label, number, Quantity.FIRST_TOKEN, timed.first)
-        if timed.rest > 0:
-            yield Sample(self.label, number, Quantity.DECODE, timed.n_rest / timed.rest)
+        for _ in range(what.decodes):
+            timed = self.endpoint.time(self._prompts.next(what.question), what.decode)
+            yield Sample(self.label, number, Quantity.FIRST_TOKEN, timed.first)
+            if timed.rest > 0:
+                yield Sample(self.label, number, Quantity.DECODE, timed.n_rest / timed.rest)
 
 
 def measure(
