@@ -31,9 +31,9 @@ def advice(verdict: str, delta: float, n_more: int | None, lost: Sequence[str]) 
         case Verdict.SMALL:
             return f"Take it if you can spare {points}: the loss is shown, and shown to be within the margin{where}."
         case Verdict.EQUIVALENT:
-            return f"Take it{but}: what changed is shown to be within the margin in all."
+            return f"Fit for use{but}: over all questions, any difference is shown to be within the margin."
         case Verdict.NONINFERIOR:
-            return f"Take it{but}: what it may lose is shown to be within the margin in all."
+            return f"Fit for use{but}: over all questions, any loss is shown to be within the margin."
         case Verdict.INCONCLUSIVE if n_more is None and delta < 0:
             return f"Do not count on it: it lost {points} so far{where}; more instances would rather show that loss."
         case Verdict.INCONCLUSIVE:
