@@ -33,13 +33,18 @@ from harness.degradation.verdict import Verdict
             [],
             "Take it if you can spare 2.5 points: the loss is shown, and shown to be within the margin.",
         ),
-        (Verdict.EQUIVALENT, None, [], "Fit for use: over all questions, any difference is shown to be within the margin."),
+        (
+            Verdict.EQUIVALENT,
+            None,
+            [],
+            "Fit for use: over all questions, any difference is shown to be within the margin.",
+        ),
         (
             Verdict.NONINFERIOR,
             None,
             ["a", "b", "c", "d", "e"],
-            "Fit for use, but not for a, b, c and 2 more, where a loss is shown: over all questions, any loss is shown to "
-            "be within the margin.",
+            "Fit for use, but not for a, b, c and 2 more, where a loss is shown: over all questions, any loss is shown "
+            "to be within the margin.",
         ),
         (
             Verdict.INCONCLUSIVE,
