@@ -136,7 +136,7 @@ def test_a_run_has_these_rows(real_run: Path) -> None:
         ["q8_0", "world_facts"],
         ["q2_k", "world_facts"],
     ]
-    assert rows["metric"].tolist() == [SAME, SIMILAR, *DEPARTED] * 2
+    assert rows["metric"].tolist() == [SAME, SIMILAR] * 2  # several were asked at a time, so nothing was predicted
     same = rows[rows["metric"] == SAME].set_index("model")["value"]
     assert same["q2_k"] < same["q8_0"] <= 1
     assert set(rows["verdict"]) == {""}
