@@ -21,8 +21,8 @@ def advice(verdict: str, delta: float, n_more: int | None, lost: Sequence[str]) 
         lost: scenarios in which a loss is shown, the surest first.
     """
     points = f"{abs(100 * delta):.1f} points"
-    where = f", in {_names(lost)} above all" if lost else ""
-    but = f", but not for {_names(lost)}, where a loss is shown" if lost else ""
+    where = f", in {names(lost)} above all" if lost else ""
+    but = f", but not for {names(lost)}, where a loss is shown" if lost else ""
     match verdict:
         case Verdict.BEYOND:
             return f"Do not take it: it loses {points}, more than the margin{where}."
@@ -38,12 +38,12 @@ def advice(verdict: str, delta: float, n_more: int | None, lost: Sequence[str]) 
             return f"Do not count on it: it lost {points} so far{where}; more instances would rather show that loss."
         case Verdict.INCONCLUSIVE:
             more = "more" if n_more is None else f"{n_more:,} more"
-            shown = f", though one in {_names(lost)} is shown" if lost else ""
+            shown = f", though one in {names(lost)} is shown" if lost else ""
             return f"Ask {more} instances: what it loses may be within the margin or beyond{shown}."
         case Verdict.REFERENCE:
             return "What the others are compared with."
         case _ if lost:
-            return f"No question was right or wrong; it lost in {_names(lost)}."
+            return f"No question was right or wrong; it lost in {names(lost)}."
         case _:
             return "Ask questions that are right or wrong: that texts changed does not say that answers got worse."
 
@@ -54,8 +54,8 @@ def noise_floor(flip_rate: float) -> str:
     return f"The noise floor: the reference, asked once more{share}."
 
 
-def _names(scenarios: Sequence[str]) -> str:
-    """The first of them, and how many others."""
+def names(scenarios: Sequence[str]) -> str:
+    """``a``, ``a and b``, ``a, b, c and 2 more``."""
     shown, more = scenarios[:MOST_NAMES], len(scenarios) - MOST_NAMES
     words = [*shown, *([f"{more} more"] if more > 0 else [])]
     return " and ".join([", ".join(words[:-1]), words[-1]] if len(words) > 1 else words)

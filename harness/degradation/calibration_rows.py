@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from harness.degradation.calibration import Forecasts, Labels, calibration_shift, ece, log_losses, squared_errors
-from harness.degradation.clusters import cluster_codes
+from harness.degradation.clusters import count_groups
 from harness.metrics.calibration import confidences
 
 BRIER, LOG_LOSS, ECE = "choice_brier", "choice_log_loss", "choice_ece"
@@ -49,7 +49,7 @@ def _rows(
     reference: Forecasts, candidate: Forecasts, groups: Labels, seed: int, *, is_reference: bool
 ) -> Iterator[dict[str, Any]]:
     shift = None if is_reference else calibration_shift(reference, candidate, groups, seed=seed)
-    n_groups = int(cluster_codes(groups).max(initial=-1)) + 1
+    n_groups = count_groups(groups)
     in_groups = {"n_groups": n_groups} if n_groups < len(groups) and not is_reference else {}
     for name, mean, found in (
         (BRIER, lambda side: float(squared_errors(side).mean()), shift and shift.brier),

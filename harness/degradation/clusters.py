@@ -54,7 +54,7 @@ def clustered(
         with fewer than 10 clusters, and where a difference is NaN.
     """
     clusters = cluster_codes(groups)
-    n_clusters = int(clusters.max(initial=-1)) + 1
+    n_clusters = _count(clusters)
     if n_clusters < FEWEST or np.isnan(differences).any():
         return NO_INTERVAL
     if right_or_wrong and _weigh_the_same(weights):
@@ -83,11 +83,28 @@ def clustered_p(differences: Floats, groups: Labels, *, weights: Floats | None =
     if len(differences) < 2 or np.isnan(differences).any():
         return math.nan
     clusters, apart = cluster_codes(groups), np.arange(len(differences))
-    n_clusters = int(clusters.max()) + 1
+    n_clusters = _count(clusters)
     weights = None if _weigh_the_same(weights) else weights
     if 1 < n_clusters < SIGNS:
         return max(_sign_flips(differences, apart, weights, seed), _t_test(differences, clusters, weights))
     return _sign_flips(differences, apart if n_clusters == 1 else clusters, weights, seed)
+
+
+def clustered_t_test(differences: Floats, groups: Labels) -> float:
+    """Two-sided p-value of a mean of 0 by the spread of the clusters, for values on a scale.
+
+    NaN with fewer than 10 clusters, and where a difference is not finite; 0 where all clusters say exactly the same.
+
+    Args:
+        differences: ``[instances]``, candidate minus reference.
+        groups: ``[instances]``, what each belongs to; an empty one stands alone.
+    """
+    clusters = cluster_codes(groups)
+    if _count(clusters) < FEWEST or not np.isfinite(differences).all():
+        return math.nan
+    if np.ptp(differences) == 0:  # rounding would leave an error that is not quite 0
+        return float(differences[0] == 0)
+    return _t_test(differences, clusters, None)
 
 
 def cluster_codes(groups: Labels) -> NDArray[np.intp]:
@@ -96,6 +113,11 @@ def cluster_codes(groups: Labels) -> NDArray[np.intp]:
     alone = codes == pd.Index(names).get_indexer([""])[0] if len(names) else codes < 0
     codes = np.where(alone, len(names) + np.arange(len(codes)), codes)
     return pd.factorize(codes, sort=True)[0]
+
+
+def count_groups(groups: Labels) -> int:
+    """How many there are; every empty group is one of its own."""
+    return _count(cluster_codes(groups))
 
 
 def clustering_effect(differences: Floats, groups: Labels) -> float:
@@ -109,7 +131,11 @@ def clustering_effect(differences: Floats, groups: Labels) -> float:
         groups: ``[instances]``, what each belongs to; an empty one stands alone.
     """
     clusters = cluster_codes(groups)
-    return _effect(differences, clusters) if int(clusters.max(initial=-1)) + 1 >= FEWEST else 1.0
+    return _effect(differences, clusters) if _count(clusters) >= FEWEST else 1.0
+
+
+def _count(clusters: NDArray[np.intp]) -> int:
+    return int(clusters.max(initial=-1)) + 1
 
 
 def _weigh_the_same(weights: Floats | None) -> bool:
@@ -129,7 +155,7 @@ def _effective_agresti_min(differences: Floats, clusters: NDArray[np.intp], conf
     more, with a design effect as of ``PRIOR_ICC``, is counted among them: without it, intervals of rare flips that
     come in clusters held the truth in as few as 55% of simulations.
     """
-    n, n_clusters = len(differences), int(clusters.max()) + 1
+    n, n_clusters = len(differences), _count(clusters)
     effect = _effect(differences, clusters)
     reach = float(t.ppf((1 + confidence) / 2, n_clusters - 1))
     low, high = share_limits(differences.sum() / effect, (differences**2).sum() / effect, n / effect, reach)

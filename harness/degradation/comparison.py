@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness.degradation.binary import CONFIDENCE, PairedResult, agresti_min, compare_binary, count_flips
-from harness.degradation.clusters import cluster_codes, clustered, clustered_p, clustering_effect
+from harness.degradation.clusters import clustered, clustered_p, clustering_effect, count_groups
 from harness.degradation.continuous import compare_continuous, compare_shares
 from harness.degradation.flips import wilson
 from harness.degradation.power import detectable
@@ -46,7 +46,7 @@ class Differences(NamedTuple):
     @property
     def n_groups(self) -> int:
         """Those that stand alone counted."""
-        return int(cluster_codes(self.groups).max(initial=-1)) + 1
+        return count_groups(self.groups)
 
 
 def compare(rows: pd.DataFrame, *, seed: int, judged: bool, is_reference: bool) -> dict[str, object]:

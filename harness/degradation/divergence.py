@@ -13,10 +13,9 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from statsmodels.regression.linear_model import OLS
 
 from harness.degradation.binary import NO_INTERVAL, Interval
-from harness.degradation.clusters import FEWEST, clustered
+from harness.degradation.clusters import clustered, clustered_t_test
 from harness.degradation.llama_perplexity import percentile
 
 SCENARIO, ADAPTER = "divergence", "next_token"
@@ -132,7 +131,7 @@ def _perplexity(nll: Floats, nll_reference: Floats, groups: Groups, seed: int) -
     return {
         "ppl": Figure(ppl, reference, _interval(moved, groups, seed)),
         "ppl_ratio": Figure(float(np.exp(log_ratio)), 1.0, _mapped(limits, np.expm1)),
-        "log_ppl_ratio": Figure(log_ratio, 0.0, limits, _t_test(differences, groups)),
+        "log_ppl_ratio": Figure(log_ratio, 0.0, limits, clustered_t_test(differences, groups)),
     }
 
 
@@ -146,14 +145,3 @@ def _interval(differences: Floats, groups: Groups, seed: int) -> Interval:
 def _mapped(limits: Interval, function: Callable[[float], float]) -> Interval:
     """The limits of an increasing function of what they are limits of."""
     return Interval(float(function(limits.low)), float(function(limits.high)), limits.method)
-
-
-def _t_test(differences: Floats, groups: Groups) -> float:
-    """Two-sided p-value of a mean of 0, standard error by clusters; NaN with too few of them."""
-    if not np.isfinite(differences).all() or len(set(groups)) < FEWEST:
-        return math.nan
-    if np.ptp(differences) == 0:
-        return 1.0 if differences[0] == 0 else 0.0
-    codes = np.unique(groups, return_inverse=True)[1]
-    fit = OLS(differences, np.ones_like(differences)).fit(cov_type="cluster", cov_kwds={"groups": codes}, use_t=True)
-    return float(fit.pvalues[0])

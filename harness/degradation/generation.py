@@ -12,7 +12,7 @@ from rapidfuzz.distance import Levenshtein
 from scipy.stats import CensoredData, ecdf
 
 from harness.degradation.binary import CONFIDENCE, Interval, normal_reach, share_limits
-from harness.degradation.clusters import FEWEST, cluster_codes, clustered
+from harness.degradation.clusters import FEWEST, clustered, count_groups
 from harness.degradation.comparison import NOT_CLUSTERED
 from harness.keys import QUESTION
 from harness.methods import METHODS
@@ -93,13 +93,13 @@ def _departures(answers: pd.DataFrame) -> Iterator[dict[str, Any]]:
 
 
 def _counts(groups: Labels) -> dict[str, Any]:
-    n_groups = int(cluster_codes(groups).max()) + 1
+    n_groups = count_groups(groups)
     return {"n": len(groups)} | ({"n_groups": n_groups} if n_groups < len(groups) else {})
 
 
 def _limits(differences: Floats, groups: Labels, seed: int) -> dict[str, Any]:
     """Agresti-Min's, as of right-or-wrong answers; no answer is more like the reference's than its own."""
-    n_groups = int(cluster_codes(groups).max()) + 1
+    n_groups = count_groups(groups)
     if FEWEST <= n_groups < len(groups):
         found = clustered(differences, groups, right_or_wrong=True, seed=seed)
     else:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from harness.degradation.advice import LOSSES
@@ -13,7 +12,6 @@ from harness.reports import numbers
 from harness.reports.rows import main_rows, records, task_name
 from harness.results import Run
 
-MOST_NAMES = 3
 HOW_MUCH = {
     Verdict.BEYOND: "more than the margin",
     Verdict.DEGRADED: "perhaps more than the margin",
@@ -48,12 +46,6 @@ def losses_of(run: Run, model: str) -> list[Loss]:
     lost = table[(table["model"] == model) & table["verdict"].isin(LOSSES) & (table["scenario"] != ALL)]
     rows = records(lost.sort_values("p_holm", kind="stable"))
     return [_loss(row, task_name(row, several=adapters[row["scenario"]] > 1)) for row in rows]
-
-
-def names(tasks: Sequence[str]) -> str:
-    """``a``, ``a and b``, ``a, b, c and 2 more``."""
-    told = [*tasks[:MOST_NAMES], *([f"{len(tasks) - MOST_NAMES} more"] if len(tasks) > MOST_NAMES else [])]
-    return " and ".join([", ".join(told[:-1]), told[-1]] if len(told) > 1 else told)
 
 
 def _loss(row: dict[str, Any], task: str) -> Loss:

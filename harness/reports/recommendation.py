@@ -7,11 +7,12 @@ from typing import Any, NamedTuple
 
 import pandas as pd
 
+from harness.degradation.advice import names
 from harness.degradation.summary import GOOD
 from harness.degradation.verdict import Verdict
 from harness.efficiency.samples import Quantity, samples_frame
 from harness.reports import numbers
-from harness.reports.losses import Loss, losses_of, names
+from harness.reports.losses import Loss, losses_of
 from harness.reports.rows import looks_lost, records
 from harness.results import Run
 

@@ -8,7 +8,7 @@ import pandas as pd
 import pytest
 from made_run import make_run
 
-from harness.reports.losses import names
+from harness.degradation.advice import names
 from harness.reports.recommendation import recommend, speed_ratio
 from harness.results import Run
 
