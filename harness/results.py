@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, NamedTuple
 
 import pandas as pd
@@ -43,7 +44,7 @@ def main_metrics(record: Mapping[str, Any]) -> dict[tuple[str, str], str]:
     return {(task["scenario"], task["adapter"]): task["metrics"][0] for task in record["tasks"]}
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True)
 class Run:
     """Everything that a run measured and found, for reports and notebooks."""
 
@@ -79,7 +80,7 @@ class Run:
         """By scenario and adapter, in the order asked: the metric that a task is judged by."""
         return main_metrics(self.record)
 
-    @property
+    @cached_property
     def summary(self) -> pd.DataFrame:
         """A row a model, with the columns of :data:`harness.degradation.summary.COLUMNS`."""
         speeds = efficiency_table(self.measured.efficiency, self.models)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import fcntl
 import os
 import signal
 import subprocess
 import sys
+import termios
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -219,6 +221,12 @@ def test_a_dead_child_is_replaced(make: Callable[..., Renderer]) -> None:
     assert child_of(renderer) != child
 
 
+def bytes_waiting(pid: int) -> int:
+    """In the standard input of a process."""
+    with open(f"/proc/{pid}/fd/0", "rb", buffering=0) as pipe:
+        return int.from_bytes(fcntl.ioctl(pipe, termios.FIONREAD, bytes(4)), sys.byteorder)
+
+
 def test_a_child_that_dies_on_the_way_is_told_of(make: Callable[..., Renderer]) -> None:
     renderer = make(CHATML)
     asyncio.run(renderer.render(HELLO))
@@ -226,7 +234,8 @@ def test_a_child_that_dies_on_the_way_is_told_of(make: Callable[..., Renderer]) 
 
     async def run() -> None:
         waiting = asyncio.ensure_future(renderer.render(HELLO))
-        await asyncio.sleep(0)
+        while not bytes_waiting(child_of(renderer).pid):
+            await asyncio.sleep(0.001)  # killed before it was asked, it would only be started anew
         os.kill(child_of(renderer).pid, signal.SIGKILL)
         with pytest.raises(EngineFailure, match="died"):
             await waiting
