@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from server.divergence.errors import BrokenStore, OtherStore
 from server.divergence.layout import Layout, Window, write_exactly
-from server.divergence.measures import empty_measures
+from server.divergence.measures import LOGPROB, empty_measures
 from server.divergence.row_format import DAMAGED, NOT_NUMBERS, Logits, Logprobs, Places, Stored
 from server.engine.row_threads import RowThreads
 from server.engine.scoring import NotNumbersError
@@ -144,4 +144,4 @@ class Comparer(Sink):
             raise NotNumbersError
         if status == DAMAGED:
             raise BrokenStore(f"The store '{self._store.name}' has a damaged row; record it again.")
-        logprobs[:] = measures[:, 0]
+        logprobs[:] = measures[:, LOGPROB]
