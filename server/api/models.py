@@ -6,14 +6,20 @@ from fastapi import APIRouter
 
 from server.api.jobs import check_model
 from server.api.state import Served, ServedModel
-from server.protocol.models import ModelCard, ModelList
+from server.protocol.models import ModelCard, ModelList, ModelMeta
 
 router = APIRouter()
 
 
 def _card(served: Served) -> ModelCard:
+    model = served.engine.model
+    meta = ModelMeta(n_vocab=model.n_vocab, n_ctx_train=model.n_ctx_train, n_params=model.n_params, size=model.size)
     return ModelCard(
-        id=served.id, created=served.created, owned_by="quant-harness", max_model_len=served.engine.context_size
+        id=served.id,
+        created=served.created,
+        owned_by="quant-harness",
+        max_model_len=served.engine.context_size,
+        meta=meta,
     )
 
 

@@ -89,6 +89,9 @@ class Model:
         self.n_ctx_train: int = c.llama_model_n_ctx_train(self.handle)
         self.n_embd: int = c.llama_model_n_embd_out(self.handle)
         """Numbers in an embedding."""
+        self.n_params: int = c.llama_model_n_params(self.handle)
+        self.size: int = c.llama_model_size(self.handle)
+        """Bytes of all tensors."""
         self.has_encoder: bool = c.llama_model_has_encoder(self.handle)
         self.can_embed: bool = not (self.has_encoder and c.llama_model_has_decoder(self.handle))
         """Whether one pass gives the states of a text: not where a decoder waits for an encoder."""

@@ -7,6 +7,17 @@ from typing import Literal
 from pydantic import BaseModel
 
 
+class ModelMeta(BaseModel):
+    """What is known of the model itself, under llama-server's names."""
+
+    n_vocab: int
+    n_ctx_train: int
+    """Tokens of the contexts that the model was trained with."""
+    n_params: int
+    size: int
+    """Bytes of all tensors."""
+
+
 class ModelCard(BaseModel):
     """The one model that a server serves."""
 
@@ -16,6 +27,7 @@ class ModelCard(BaseModel):
     owned_by: str
     max_model_len: int
     """Tokens that a prompt and its completion may have together."""
+    meta: ModelMeta
 
 
 class ModelList(BaseModel):

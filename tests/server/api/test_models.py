@@ -4,6 +4,7 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+import gguf
 import openai
 import pytest
 
@@ -15,7 +16,9 @@ def test_the_one_model_is_listed(bundled_server: ServerUnderTest, bundled: Path)
     (model,) = bundled_server.openai.models.list().data
     assert (model.id, model.object, model.owned_by) == (bundled.stem, "model", "quant-harness")
     assert time.time() - 3600 < model.created <= time.time()
-    assert model.model_extra == {"max_model_len": 2048}
+    tensors = gguf.GGUFReader(bundled).tensors
+    size = {"n_params": sum(int(t.n_elements) for t in tensors), "size": sum(int(t.n_bytes) for t in tensors)}
+    assert model.model_extra == {"max_model_len": 2048, "meta": {"n_vocab": 1024, "n_ctx_train": 2048, **size}}
     assert bundled_server.openai.models.retrieve(bundled.stem) == model
     assert bundled_server.http.get("/v1/models").json()["object"] == "list"
 
