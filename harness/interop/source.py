@@ -1,0 +1,112 @@
+"""What is exported: models, and the tasks that they are to be asked."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.data.store import open_store
+from harness.errors import UserError
+from harness.execution.chosen import chosen_scenarios
+from harness.execution.plan import Plan, plan
+from harness.execution.tasks import Asking, Task
+from harness.interop.models import ExportedModel, model_at, model_in, models_of_run
+from harness.perturbations.table import find_perturbations
+
+_ENDPOINT = re.compile(r"([^=/\\]+)=(https?://.+)")
+
+
+@dataclass(frozen=True, slots=True)
+class Source:
+    """Models and tasks."""
+
+    models: tuple[ExportedModel, ...]
+    tasks: tuple[Task, ...]
+    notes: tuple[str, ...] = ()
+    """Sentences on what could not be had, or is not as it was."""
+
+    @property
+    def context(self) -> int:
+        """Tokens that the smallest context holds. All models' prompts keep to it, so that all are asked alike."""
+        return min(model.context for model in self.models)
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which scenarios are asked, and where their data are."""
+
+    suites: tuple[str, ...]
+    scenarios: tuple[str, ...]
+    scenario_files: tuple[Path, ...]
+    dataset_dir: Path | None
+    asking: Asking
+
+
+def source_of_models(words: Sequence[str], wanted: Wanted) -> Source:
+    """From GGUF files and endpoints (``LABEL=URL``), and what is to be asked.
+
+    Raises:
+        UserError: a model or a scenario is not there, or two models have one name.
+        RunError: an endpoint does not answer.
+    """
+    models = [
+        model_at(match[1], match[2]) if (match := _ENDPOINT.fullmatch(word)) else model_in(Path(word)) for word in words
+    ]
+    planned = _planned(wanted)
+    return Source(_distinct(models), tuple(planned.tasks), tuple(planned.left_out))
+
+
+def source_of_run(record: Mapping[str, Any]) -> Source:
+    """What a run asked, and the models that it asked.
+
+    Args:
+        record: its ``run.json``.
+
+    Raises:
+        UserError: the run asked no questions, or what it asked cannot be had any more.
+        RunError: an endpoint of it does not answer any more.
+    """
+    if not record["tasks"]:
+        raise UserError("The run asked no questions, so there is nothing to export; name one that did.")
+    spec = record["spec"]
+    models, notes = models_of_run(record)
+    planned = _planned(
+        Wanted(
+            suites=tuple(spec["suites"]),
+            scenarios=tuple(spec["scenarios"]),
+            scenario_files=tuple(map(Path, spec["scenario_files"])),
+            dataset_dir=Path(spec["dataset_dir"]) if spec["dataset_dir"] else None,
+            asking=Asking(
+                max_instances=spec["max_instances"],
+                seed=spec["seed"],
+                trials=spec["trials"],
+                chat=spec["chat"],
+                perturbations=tuple(find_perturbations(spec["perturbations"])),
+            ),
+        )
+    )
+    then = {task["scenario"]: task["data"] for task in record["tasks"]}
+    changed = [
+        f"{name}: its data are not those that the run asked, so its numbers are not comparable with the run's."
+        for name, data in planned.data.items()
+        if then.get(name) != data
+    ]
+    return Source(_distinct(models), tuple(planned.tasks), (*notes, *planned.left_out, *changed))
+
+
+def _planned(wanted: Wanted) -> Plan:
+    store = open_store(wanted.dataset_dir)
+    scenarios = chosen_scenarios(wanted.suites, wanted.scenarios, wanted.scenario_files, store)
+    return plan(scenarios, store, wanted.asking)
+
+
+def _distinct(models: Sequence[ExportedModel]) -> tuple[ExportedModel, ...]:
+    """The models, if none can be taken for another."""
+    for what, names in (("label", [model.label for model in models]), ("id", [model.id for model in models])):
+        twice = next((name for name in names if names.count(name) > 1), None)
+        if twice:
+            raise UserError(f"Two models have the {what} '{twice}' and would be mixed up; give one another name.")
+    return tuple(models)
