@@ -177,5 +177,5 @@ def _tokens_at(ask: Ask, model: str) -> SpecialTokens:
         before = Tokenized.model_validate(ask(TOKENIZE, dialect.to_tokenize(model, "", special=True))).tokens
         if before:
             text = Detokenized.model_validate(ask(DETOKENIZE, dialect.to_detokenize(model, before))).text
-            return SpecialTokens(text, "")
+            return SpecialTokens(text, "", before[0])
     return SpecialTokens("", "")

@@ -25,13 +25,16 @@ class SpecialTokens:
     """What goes before every prompt; empty where nothing does."""
     eos: str
     """Empty where the file names none."""
+    bos_id: int | None = None
+    """Of :attr:`bos`; None where nothing goes before a prompt."""
 
 
 def special_tokens(path: Path) -> SpecialTokens:
     """The special tokens of a GGUF file; a :class:`~harness.errors.UserError` says what is wrong with it."""
     reader = open_gguf(path)
     bos, eos = (number(reader, key, -1) for key in (Keys.Tokenizer.BOS_ID, Keys.Tokenizer.EOS_ID))
-    return SpecialTokens(_name(reader, bos) if _adds_bos(reader) else "", _name(reader, eos))
+    name = _name(reader, bos) if _adds_bos(reader) else ""
+    return SpecialTokens(name, _name(reader, eos), bos if name else None)
 
 
 def _adds_bos(reader: GGUFReader) -> bool:
