@@ -1,0 +1,132 @@
+"""One of our tasks as lm-eval's: a YAML file and rows of data, with every prompt written out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Any
+
+from harness.adaptation.window import ByteWindow
+from harness.execution.tasks import Task
+from harness.interop.lm_eval.forms import FORMS, NOT_ASKED, Asked, Form, Row, choice_delimiter, whole_prompts
+from harness.methods import short_name
+
+
+@dataclass(frozen=True, slots=True)
+class LmEvalTask:
+    """What lm-eval needs to ask one task."""
+
+    name: str
+    config: Mapping[str, Any]
+    """Keys of its YAML file, but for where the data are."""
+    rows: Sequence[Row]
+    """One a question."""
+    ours: str
+    """Our main metric."""
+    theirs: str
+    """The metric of lm-eval that is the same; empty where it has none."""
+    longest: int
+    """UTF-8 bytes of the longest prompt with what comes after it, which has as many tokens at most."""
+
+
+@dataclass(frozen=True, slots=True)
+class LeftOut:
+    """A task that lm-eval cannot ask."""
+
+    name: str
+    why: str
+    """A sentence without its full stop."""
+
+
+def lm_eval_tasks(task: Task) -> list[LmEvalTask | LeftOut]:
+    """What lm-eval is to ask in place of a task of ours: the originals, and each perturbation as a task of its own."""
+    kinds = dict.fromkeys(instance.perturbation for instance in task.instances)
+    return [
+        _lm_eval_task(replace(task, instances=tuple(i for i in task.instances if i.perturbation == kind)), kind)
+        for kind in kinds
+    ]
+
+
+def _lm_eval_task(task: Task, perturbation: str) -> LmEvalTask | LeftOut:
+    name, method = _name(task, perturbation), task.spec.method
+    if task.is_chat:
+        return LeftOut(name, "lm-eval puts prompts into a chat template by itself (--apply_chat_template)")
+    if method in NOT_ASKED:
+        return LeftOut(name, NOT_ASKED[method])
+    form, window = FORMS[method], ByteWindow()
+    asked = [Asked(instance, task.request(instance, window)) for instance in task.instances]
+    rows = [_about(one) | form.row(task, one) for one in asked]
+    golds = [row["gold"] for row in rows if "gold" in row]
+    if all(len(gold) == 1 for gold in golds):
+        rows = [row | ({"gold": row["gold"][0]} if golds else {}) for row in rows]
+    elif method == "multiple_choice_separate_partial":
+        return LeftOut(name, "lm-eval takes one right choice where each choice has a context of its own")
+    metrics = form.metrics if any(golds) or not golds else ("bypass",)
+    ours = task.metrics[0].name
+    return LmEvalTask(
+        name=name,
+        config={
+            "task": name,
+            "output_type": form.output_type,
+            "num_fewshot": 0,
+            **form.keys,
+            **_more_keys(task, form),
+            "metric_list": [{"metric": metric, **_AGGREGATION[metric]} for metric in metrics],
+            "metadata": {
+                **{"version": 1.0, "scenario": task.scenario.name, "adapter": task.adapter_name, "trial": task.trial},
+                **{"perturbation": perturbation, "metric": ours},
+            },
+        },
+        rows=rows,
+        ours=ours,
+        theirs=_same_metric(ours, task, metrics),
+        longest=task.spec.max_tokens + max(len(text.encode()) for one in asked for text in whole_prompts(one.request)),
+    )
+
+
+def _name(task: Task, perturbation: str) -> str:
+    """A name that is also a file's: ``world_choice_separate``, ``world_facts_typos``."""
+    parts = [task.scenario.name]
+    parts += [short_name(task.spec.method)] if len(task.scenario.adapters) > 1 else []
+    parts += [f"trial{task.trial + 1}"] if task.trial else []
+    parts += [perturbation] if perturbation else []
+    return "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in "_".join(parts))
+
+
+def _about(asked: Asked) -> Row:
+    """What lm-eval's log of samples is to tell of the instance, so that results can be paired."""
+    instance = asked.instance
+    return {"id": instance.id, "kind": instance.kind, "group": instance.group}
+
+
+def _more_keys(task: Task, form: Form) -> Row:
+    """Keys of the YAML file that differ from scenario to scenario."""
+    if form.output_type == "multiple_choice":
+        return {"target_delimiter": choice_delimiter(task)}
+    if form.output_type == "generate_until":
+        how = {"until": list(task.spec.stop), "max_gen_toks": task.spec.max_tokens}
+        return {"generation_kwargs": how | {"do_sample": False, "temperature": 0.0}}
+    return {}
+
+
+def _same_metric(ours: str, task: Task, metrics: Sequence[str]) -> str:
+    """lm-eval's metric that judges as our main one does."""
+    if ours == "exact_match" and task.spec.method == "multiple_choice_separate_original":
+        same = {"none": "acc", "character": "acc_norm"}.get(task.spec.normalization, "")
+    elif ours == "exact_match" and task.spec.method == "multiple_choice_separate_partial":
+        same = "acc"
+    else:
+        same = "acc" if ours == "greedy_match" else ours
+    return same if same in metrics else ""
+
+
+_AGGREGATION: Mapping[str, Row] = {
+    **{name: {"aggregation": "mean", "higher_is_better": True} for name in ("acc", "acc_norm", "acc_bytes")},
+    "exact_match": {"aggregation": "mean", "higher_is_better": True},
+    "bypass": {"aggregation": "bypass", "higher_is_better": True},
+    "perplexity": {"aggregation": "perplexity", "higher_is_better": False},
+    "word_perplexity": {"aggregation": "weighted_perplexity", "higher_is_better": False},
+    "byte_perplexity": {"aggregation": "weighted_perplexity", "higher_is_better": False},
+    "bits_per_byte": {"aggregation": "bits_per_byte", "higher_is_better": False},
+}
+"""What lm-eval asks to be told of its own metrics."""
