@@ -10,6 +10,7 @@ from types import FrameType
 import typer
 
 from harness.commands.compare import compare
+from harness.commands.export import app as export
 from harness.commands.gate import GateCommand, gate
 from harness.commands.models import models
 from harness.commands.plan import plan
@@ -38,6 +39,7 @@ app.command(cls=GateCommand)(gate)
 app.command()(verify)
 app.command()(plan)
 app.add_typer(scenarios, name="scenarios")
+app.add_typer(export, name="export")
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

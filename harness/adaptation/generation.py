@@ -23,7 +23,9 @@ class Generation:
     def adapt(self, instance: Instance, examples: list[Instance], spec: AdapterSpec, window: Window) -> Request:
         """The input after the solved examples."""
         layout = spec.layout_of(instance)
-        solved = [layout.solved(layout.input(example.input), _shown(layout, example, spec)) for example in examples]
+        solved = [
+            layout.solved(layout.input(example.input), shown_answer(layout, example, spec)) for example in examples
+        ]
         context = build_context(
             layout,
             solved,
@@ -52,6 +54,7 @@ def explanation(example: Instance) -> str:
     return next((reference.explanation for reference in example.references if reference.is_correct), "")
 
 
-def _shown(layout: Layout, example: Instance, spec: AdapterSpec) -> str:
+def shown_answer(layout: Layout, example: Instance, spec: AdapterSpec) -> str:
+    """The answer of an example, after the steps that lead to it where there are any."""
     steps, answer = explanation(example), output(example, spec)
     return layout.reasoned(steps, answer) if steps else answer

@@ -8,6 +8,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.data.hub import Hub
+from harness.data.mirror import Mirror
 from harness.data.store import open_store
 from harness.errors import UserError
 from harness.execution.chosen import chosen_scenarios
@@ -25,8 +27,10 @@ class Source:
 
     models: tuple[ExportedModel, ...]
     tasks: tuple[Task, ...]
-    notes: tuple[str, ...] = ()
+    notes: tuple[str, ...]
     """Sentences on what could not be had, or is not as it was."""
+    store: Hub | Mirror
+    """Where the tasks' data are from."""
 
     @property
     def context(self) -> int:
@@ -55,8 +59,9 @@ def source_of_models(words: Sequence[str], wanted: Wanted) -> Source:
     models = [
         model_at(match[1], match[2]) if (match := _ENDPOINT.fullmatch(word)) else model_in(Path(word)) for word in words
     ]
-    planned = _planned(wanted)
-    return Source(_distinct(models), tuple(planned.tasks), tuple(planned.left_out))
+    store = open_store(wanted.dataset_dir)
+    planned = _planned(wanted, store)
+    return Source(_distinct(models), tuple(planned.tasks), tuple(planned.left_out), store)
 
 
 def source_of_run(record: Mapping[str, Any]) -> Source:
@@ -73,32 +78,31 @@ def source_of_run(record: Mapping[str, Any]) -> Source:
         raise UserError("The run asked no questions, so there is nothing to export; name one that did.")
     spec = record["spec"]
     models, notes = models_of_run(record)
-    planned = _planned(
-        Wanted(
-            suites=tuple(spec["suites"]),
-            scenarios=tuple(spec["scenarios"]),
-            scenario_files=tuple(map(Path, spec["scenario_files"])),
-            dataset_dir=Path(spec["dataset_dir"]) if spec["dataset_dir"] else None,
-            asking=Asking(
-                max_instances=spec["max_instances"],
-                seed=spec["seed"],
-                trials=spec["trials"],
-                chat=spec["chat"],
-                perturbations=tuple(find_perturbations(spec["perturbations"])),
-            ),
-        )
+    wanted = Wanted(
+        suites=tuple(spec["suites"]),
+        scenarios=tuple(spec["scenarios"]),
+        scenario_files=tuple(map(Path, spec["scenario_files"])),
+        dataset_dir=Path(spec["dataset_dir"]) if spec["dataset_dir"] else None,
+        asking=Asking(
+            max_instances=spec["max_instances"],
+            seed=spec["seed"],
+            trials=spec["trials"],
+            chat=spec["chat"],
+            perturbations=tuple(find_perturbations(spec["perturbations"])),
+        ),
     )
+    store = open_store(wanted.dataset_dir)
+    planned = _planned(wanted, store)
     then = {task["scenario"]: task["data"] for task in record["tasks"]}
     changed = [
         f"{name}: its data are not those that the run asked, so its numbers are not comparable with the run's."
         for name, data in planned.data.items()
         if then.get(name) != data
     ]
-    return Source(_distinct(models), tuple(planned.tasks), (*notes, *planned.left_out, *changed))
+    return Source(_distinct(models), tuple(planned.tasks), (*notes, *planned.left_out, *changed), store)
 
 
-def _planned(wanted: Wanted) -> Plan:
-    store = open_store(wanted.dataset_dir)
+def _planned(wanted: Wanted, store: Hub | Mirror) -> Plan:
     scenarios = chosen_scenarios(wanted.suites, wanted.scenarios, wanted.scenario_files, store)
     return plan(scenarios, store, wanted.asking)
 

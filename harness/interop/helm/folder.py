@@ -1,0 +1,122 @@
+"""The folder that HELM is started in: models, tasks, run entries, data, and a README with the commands."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from harness.errors import UserError
+from harness.interop.helm.custom import CUSTOM, custom_tasks
+from harness.interop.helm.models import Served, write_models
+from harness.interop.helm.questions import HelmTask, LeftOut, helm_tasks
+from harness.interop.helm.readme import readme
+from harness.interop.source import Source
+
+PLUGIN, ENTRIES, CUSTOM_ENTRIES, SCHEMA = "quant_harness.py", "run_entries.conf", "custom_mcqa.conf", "schema.yaml"
+"""Names of files in the folder."""
+
+
+def write_helm(folder: Path, source: Source, port: int) -> list[str]:
+    """Write what HELM needs to ask the tasks of the models.
+
+    Args:
+        folder: an empty one.
+        source: what is exported.
+        port: of the first model's server; each other one has the next.
+
+    Returns:
+        A sentence for each task that is left out.
+
+    Raises:
+        UserError: HELM can ask none of the tasks, or there are more models than ports.
+    """
+    found = [one for task in source.tasks for one in helm_tasks(task)]
+    tasks = [one for one in found if isinstance(one, HelmTask)]
+    left_out = [f"Left out: {one.name}: {one.why}." for one in found if isinstance(one, LeftOut)]
+    if not tasks:
+        raise UserError(f"HELM can ask none of the tasks. {' '.join(left_out)}")
+    served = write_models(folder / "prod_env", source, port)
+    for name in ("data", CUSTOM):
+        (folder / name).mkdir()
+    for task in tasks:
+        _write_lines(folder / "data" / f"{task.name}.jsonl", task.instances)
+    described = {task.name: {"adapter": task.adapter, "metrics": task.metrics} for task in tasks}
+    _write(folder / "tasks.json", json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+    _write(folder / PLUGIN, Path(__file__).with_name("plugin.py").read_text(encoding="utf-8"))
+    _write(folder / ENTRIES, _entries(served, (f"quant_harness:task={task.name}" for task in tasks)))
+    custom = custom_tasks(source)
+    for one in custom:
+        _write_lines(folder / CUSTOM / f"{one.name}.jsonl", one.instances)
+    _write(folder / CUSTOM_ENTRIES, _entries(served, (one.entry for one in custom)))
+    _write(folder / SCHEMA, yaml.safe_dump(_schema(tasks), sort_keys=False, allow_unicode=True))
+    _write(folder / "README.md", readme(served, tasks, custom, [*source.notes, *left_out]))
+    return left_out
+
+
+def _entries(served: Sequence[Served], descriptions: Iterable[str]) -> str:
+    """Run entries in HOCON, every task for every model."""
+    lines = [
+        f"  {{description: {json.dumps(f'{description},model={one.name}')}, priority: 1}}"
+        for description in descriptions
+        for one in served
+    ]
+    return "\n".join(["entries: [", *lines, "]", ""])
+
+
+def _schema(tasks: Sequence[HelmTask]) -> dict[str, Any]:
+    """What ``helm-summarize`` needs to put the tasks into tables; it leaves out groups that it does not know."""
+    mains = list(dict.fromkeys(task.main for task in tasks))
+    group = {"metric_groups": ["accuracy", "general_information"], "category": "All scenarios"}
+    return {
+        "metrics": [
+            *({"name": name, "display_name": name, "lower_is_better": name == "bits_per_byte"} for name in mains),
+            {"name": "num_instances", "display_name": "# eval"},
+            {"name": "num_train_instances", "display_name": "# train"},
+        ],
+        "perturbations": [],
+        "metric_groups": [
+            {
+                "name": "accuracy",
+                "display_name": "Accuracy",
+                "aggregation_strategies": ["mean"],
+                "metrics": [{"name": "${main_name}", "split": "test"}],
+            },
+            {
+                "name": "general_information",
+                "display_name": "General information",
+                "hide_win_rates": True,
+                "metrics": [{"name": name, "split": "test"} for name in ("num_instances", "num_train_instances")],
+            },
+        ],
+        "run_groups": [
+            {
+                "name": "quant_harness",
+                "display_name": "quant-harness",
+                "description": "What quant-harness exported",
+                "category": "All scenarios",
+                "subgroups": [task.name for task in tasks],
+            },
+            *(
+                {
+                    "name": task.name,
+                    "display_name": task.name,
+                    "description": task.task.scenario.description,
+                    **group,
+                    "environment": {"main_name": task.main, "main_split": "test"},
+                }
+                for task in tasks
+            ),
+        ],
+    }
+
+
+def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
+    _write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
+
+
+def _write(path: Path, text: str) -> None:
+    path.write_text(text, encoding="utf-8", errors="backslashreplace")
