@@ -1,5 +1,6 @@
 # make run   set everything up and run the main job
 # make test  run the tests          make lint  style and types          make clean  remove what make made
+# make test-clients  run other people's programs (HELM, lm-eval, Inspect ...) against our server
 SHELL := /bin/bash
 PYTHON ?= python3
 VENV ?= .venv
@@ -11,18 +12,24 @@ LLAMA := $(shell grep ^llama-cpp-python== requirements.lock)
 BUILD := $(shell echo '$(LLAMA) $(BUILD_ARGS)' | cksum | cut -d' ' -f1)
 WHEELS := $(CACHE)/wheels/$(BUILD)
 PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
-# Clients of other people, some of which pin other versions of our own packages, live apart.
+# Other people's programs pin other versions of our own packages, and of each other's: they live apart.
+EVALS := .venv-evals
 CLIENTS := .venv-clients
+INSTALL := python -m pip --disable-pip-version-check --quiet install
 MODELS ?= q4_k_m,q8_0
 READY := $(VENV)/.ready-$(BUILD)
 
-.PHONY: run test lint setup clean
+.PHONY: run test test-clients lint setup clean
 
 run: $(READY)
 	$(VENV)/bin/harness run --models $(MODELS)
 
-test: $(READY) $(CLIENTS)/.ready
-	HARNESS_TEST_CLIENTS=$(abspath $(CLIENTS)/bin/python) $(VENV)/bin/python -m pytest
+test: $(READY)
+	$(VENV)/bin/python -m pytest
+
+test-clients: $(READY) $(EVALS)/.ready $(CLIENTS)/.ready
+	HARNESS_TEST_EVALS=$(abspath $(EVALS)/bin/python) HARNESS_TEST_CLIENTS=$(abspath $(CLIENTS)/bin/python) \
+		$(VENV)/bin/python -m pytest tests/clients
 
 lint: $(READY)
 	$(VENV)/bin/ruff check .
@@ -47,11 +54,20 @@ $(READY): pyproject.toml requirements.lock
 	@$(PIP) install --no-deps --editable .
 	@touch $@
 
+# The locks are whole, so that pip has nothing to resolve (--no-deps); an environment of another lock is made anew.
+# torch comes first and with what it needs: which build that is, and with which libraries of NVIDIA, is for pip to find.
+$(EVALS)/.ready: requirements-evals.lock
+	@$(PYTHON) -m venv --clear $(EVALS)
+	@echo "Installing HELM, lm-eval and LiteLLM: requirements-evals.lock"
+	@$(EVALS)/bin/$(INSTALL) --constraint $< torch
+	@$(EVALS)/bin/$(INSTALL) --no-deps --requirement $<
+	@touch $@
+
 $(CLIENTS)/.ready: requirements-clients.lock
-	@test -x $(CLIENTS)/bin/python || $(PYTHON) -m venv $(CLIENTS)
-	@echo "Installing the clients that the tests try: requirements-clients.lock"
-	@$(CLIENTS)/bin/python -m pip --disable-pip-version-check --quiet install --requirement requirements-clients.lock
+	@$(PYTHON) -m venv --clear $(CLIENTS)
+	@echo "Installing Inspect, openai and LangChain: requirements-clients.lock"
+	@$(CLIENTS)/bin/$(INSTALL) --no-deps --requirement $<
 	@touch $@
 
 clean:
-	rm -rf $(VENV) $(CLIENTS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis
+	rm -rf $(VENV) $(EVALS) $(CLIENTS) build dist .pytest_cache .mypy_cache .ruff_cache .hypothesis

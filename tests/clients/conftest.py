@@ -1,7 +1,7 @@
 """Real clients, unchanged, in interpreters of their own, against a real server on the bundled model.
 
-``make test-clients`` names the interpreters: ``HARNESS_TEST_EVALS`` has crfm-helm and lm-eval, ``HARNESS_TEST_CLIENTS``
-has inspect_ai, openai, langchain-openai and litellm. A test whose interpreter is not named is skipped.
+``make test-clients`` names the interpreters: ``HARNESS_TEST_EVALS`` has crfm-helm, lm-eval, litellm and openai 2, and
+``HARNESS_TEST_CLIENTS`` inspect_ai, langchain-openai and openai 3. A test whose interpreter is not named is skipped.
 """
 
 from __future__ import annotations
@@ -21,6 +21,12 @@ import pytest
 if TYPE_CHECKING:
     from tests.conftest import ServerUnderTest
 
+SCRIPTS = Path(__file__).parent / "scripts"
+CHAT_TEMPLATE = (
+    "{% for message in messages %}"
+    "{{ {'user': 'Question: ', 'assistant': 'Answer: '}.get(message.role, '') }}{{ message.content }}\n"
+    "{% endfor %}{% if add_generation_prompt %}Answer:{% endif %}"
+)
 # A proxy that is a closed port leaves no network but loopback; the rest keeps them from trying it for minutes.
 ALONE = {
     **{name: "http://127.0.0.1:9" for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY")},
@@ -55,7 +61,11 @@ class Client:
 
     def script(self, source: str, *arguments: str | Path, timeout: float = 240) -> Any:
         """What a script prints last, as JSON."""
-        return json.loads(self.run("-c", source, *arguments, timeout=timeout).stdout.splitlines()[-1])
+        return _last_line(self.run("-c", source, *arguments, timeout=timeout))
+
+    def script_file(self, name: str, *arguments: str | Path, timeout: float = 240) -> Any:
+        """The same of a script in this folder's ``scripts/``."""
+        return _last_line(self.run(SCRIPTS / name, *arguments, timeout=timeout))
 
     def environment(self, more: dict[str, str] | None = None) -> dict[str, str]:
         """This process's own, but for what belongs to the user or to our programs."""
@@ -80,6 +90,10 @@ class Client:
         return done
 
 
+def _last_line(done: subprocess.CompletedProcess[str]) -> Any:
+    return json.loads(done.stdout.splitlines()[-1])
+
+
 def _client(variable: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
     named = os.environ.get(variable)
     if named is None:
@@ -90,13 +104,13 @@ def _client(variable: str, tmp_path_factory: pytest.TempPathFactory) -> Client:
 
 @pytest.fixture(scope="session")
 def evals_python(tmp_path_factory: pytest.TempPathFactory) -> Client:
-    """An interpreter with crfm-helm and lm-eval."""
+    """An interpreter with crfm-helm, lm-eval, litellm and openai 2."""
     return _client("HARNESS_TEST_EVALS", tmp_path_factory)
 
 
 @pytest.fixture(scope="session")
 def clients_python(tmp_path_factory: pytest.TempPathFactory) -> Client:
-    """An interpreter with inspect_ai, openai, langchain-openai and litellm."""
+    """An interpreter with inspect_ai, langchain-openai and openai 3."""
     return _client("HARNESS_TEST_CLIENTS", tmp_path_factory)
 
 
@@ -142,19 +156,36 @@ def world_model_without_bos(bundled: Path, tmp_path_factory: pytest.TempPathFact
 
 
 @pytest.fixture(scope="session")
+def chat_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A conversation as questions and answers."""
+    path = tmp_path_factory.mktemp("template") / "questions.jinja"
+    path.write_text(CHAT_TEMPLATE, encoding="utf-8")
+    return path
+
+
+@pytest.fixture(scope="session")
 def world(
-    serve: Callable[..., ServerUnderTest], server_type: type[ServerUnderTest], world_model: Path
+    serve: Callable[..., ServerUnderTest],
+    server_type: type[ServerUnderTest],
+    world_model: Path,
+    chat_template: Path,
 ) -> ServerUnderTest:
-    """A server of the bundled model whose log-probabilities come again to 1e-3 whatever else it computes."""
-    return serve(world_model, *server_type.STEADY)
+    """A server of the bundled model whose log-probabilities come again to 1e-3 whatever else it computes.
+
+    Conversations are questions and answers, as the model has learned them.
+    """
+    return serve(world_model, *server_type.STEADY, f"--chat-template={chat_template}")
 
 
 @pytest.fixture(scope="session")
 def world_without_bos(
-    serve: Callable[..., ServerUnderTest], server_type: type[ServerUnderTest], world_model_without_bos: Path
+    serve: Callable[..., ServerUnderTest],
+    server_type: type[ServerUnderTest],
+    world_model_without_bos: Path,
+    chat_template: Path,
 ) -> ServerUnderTest:
     """The same of the bundled model without BOS."""
-    return serve(world_model_without_bos, *server_type.STEADY)
+    return serve(world_model_without_bos, *server_type.STEADY, f"--chat-template={chat_template}")
 
 
 @pytest.fixture(scope="session", params=["world", "world_without_bos"])
@@ -162,3 +193,25 @@ def either_world(request: pytest.FixtureRequest) -> ServerUnderTest:
     """Each of the two in turn."""
     found: ServerUnderTest = request.getfixturevalue(request.param)
     return found
+
+
+@pytest.fixture(scope="session")
+def guarded_world(
+    serve: Callable[..., ServerUnderTest], server_type: type[ServerUnderTest], world_model: Path
+) -> ServerUnderTest:
+    """A server that wants the key ``secret``, and has room for few."""
+    return serve(world_model, *server_type.STEADY, "--api-key=secret", "--slots=1", "--max-waiting=4")
+
+
+def answer_of(server: ServerUnderTest, path: str = "/v1/completions", **fields: Any) -> dict[str, Any]:
+    """What a server answers to JSON, without a client between; greedy unless ``fields`` say otherwise."""
+    answer = server.http.post(path, json={"model": server.id, "temperature": 0} | fields)
+    assert answer.status_code == 200, answer.text
+    body: dict[str, Any] = answer.json()
+    return body
+
+
+@pytest.fixture(scope="session")
+def ask() -> Callable[..., dict[str, Any]]:
+    """:func:`answer_of`."""
+    return answer_of

@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
-import os
-import subprocess
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -87,79 +84,3 @@ def test_openais_asynchronous_client(steady_server: ServerUnderTest) -> None:
     assert plain.choices[0].logprobs is not None
     assert expected.choices[0].logprobs is not None
     assert plain.choices[0].logprobs.tokens == expected.choices[0].logprobs.tokens
-
-
-CLIENTS_PYTHON = os.environ.get("HARNESS_TEST_CLIENTS")
-"""An interpreter that has the clients of requirements-clients.lock: ``make test`` names it."""
-NEEDS_CLIENTS = pytest.mark.skipif(CLIENTS_PYTHON is None, reason="HARNESS_TEST_CLIENTS names no interpreter")
-# The proxy is a closed port: they have no network but loopback.
-ALONE = {
-    "HTTP_PROXY": "http://127.0.0.1:9",
-    "HTTPS_PROXY": "http://127.0.0.1:9",
-    "NO_PROXY": "127.0.0.1",
-    "LITELLM_LOCAL_MODEL_COST_MAP": "True",
-}
-LANGCHAIN = """
-import json, sys
-from langchain_openai import OpenAI
-
-url, model, prompt = sys.argv[1:]
-llm = OpenAI(model=model, base_url=url, api_key="none", temperature=0, max_tokens=8, max_retries=0)
-(generation,) = llm.generate([prompt]).generations[0]
-found = [llm.invoke(prompt), llm.batch([prompt, "The"])[0], "".join(llm.stream(prompt)), generation.text]
-print(json.dumps({"texts": found, "finish_reason": generation.generation_info["finish_reason"]}))
-"""
-LITELLM = """
-import json, sys
-import litellm
-
-url, model, prompt = sys.argv[1:]
-
-def ask(prompt, **fields):
-    return litellm.text_completion(
-        model=model, api_base=url, api_key="none", prompt=prompt, temperature=0, max_tokens=8, num_retries=0, **fields
-    )
-
-plain = ask(prompt, logprobs=1)
-texts = [plain.choices[0].text, "".join(chunk.choices[0].text or "" for chunk in ask(prompt, stream=True))]
-try:
-    ask("word " * 3000)
-    error = None
-except litellm.ContextWindowExceededError as caught:
-    error = caught.status_code
-print(json.dumps({
-    "texts": texts,
-    "finish_reason": plain.choices[0].finish_reason,
-    "tokens": plain.usage.completion_tokens,
-    "logprobs": plain.choices[0].logprobs.token_logprobs,
-    "error": error,
-}))
-"""
-
-
-def run(script: str, *arguments: str) -> dict[str, Any]:
-    """What a script prints last, as JSON."""
-    assert CLIENTS_PYTHON is not None
-    command = [CLIENTS_PYTHON, "-c", script, *arguments]
-    done = subprocess.run(command, env=os.environ | ALONE, capture_output=True, text=True, timeout=120)
-    assert done.returncode == 0, done.stderr
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-@NEEDS_CLIENTS
-def test_langchain(steady_server: ServerUnderTest) -> None:
-    expected = steady_server.complete(PROMPT, max_tokens=8).choices[0]
-    found = run(LANGCHAIN, steady_server.url, steady_server.id, PROMPT)
-    assert found == {"texts": [expected.text] * 4, "finish_reason": expected.finish_reason}
-
-
-@NEEDS_CLIENTS
-@pytest.mark.parametrize("provider", ["text-completion-openai", "hosted_vllm"])
-def test_litellm(steady_server: ServerUnderTest, provider: str) -> None:
-    expected = steady_server.complete(PROMPT, max_tokens=8, logprobs=1).choices[0]
-    assert expected.logprobs is not None
-    found = run(LITELLM, steady_server.url, f"{provider}/{steady_server.id}", PROMPT)
-    assert found["texts"] == [expected.text] * 2
-    assert (found["finish_reason"], found["tokens"], found["error"]) == (expected.finish_reason, 8, 400)
-    assert found["logprobs"] == pytest.approx(expected.logprobs.token_logprobs, abs=1e-3)
