@@ -12,7 +12,7 @@ import yaml
 from harness.errors import UserError
 from harness.interop.helm.custom import CUSTOM, custom_tasks
 from harness.interop.helm.models import Served, write_models
-from harness.interop.helm.questions import HelmTask, LeftOut, helm_tasks
+from harness.interop.helm.questions import BITS_PER_BYTE, HelmTask, LeftOut, helm_tasks
 from harness.interop.helm.readme import readme
 from harness.interop.source import Source
 
@@ -70,21 +70,25 @@ def _entries(served: Sequence[Served], descriptions: Iterable[str]) -> str:
 def _schema(tasks: Sequence[HelmTask]) -> dict[str, Any]:
     """What ``helm-summarize`` needs to put the tasks into tables; it leaves out groups that it does not know."""
     mains = list(dict.fromkeys(task.main for task in tasks))
-    group = {"metric_groups": ["accuracy", "general_information"], "category": "All scenarios"}
+    # HELM takes no mean over columns of which some are better high and some low.
+    judged = {task.name: "likelihood" if task.main == BITS_PER_BYTE else "accuracy" for task in tasks}
     return {
         "metrics": [
-            *({"name": name, "display_name": name, "lower_is_better": name == "bits_per_byte"} for name in mains),
+            *({"name": name, "display_name": name, "lower_is_better": name == BITS_PER_BYTE} for name in mains),
             {"name": "num_instances", "display_name": "# eval"},
             {"name": "num_train_instances", "display_name": "# train"},
         ],
         "perturbations": [],
         "metric_groups": [
-            {
-                "name": "accuracy",
-                "display_name": "Accuracy",
-                "aggregation_strategies": ["mean"],
-                "metrics": [{"name": "${main_name}", "split": "test"}],
-            },
+            *(
+                {
+                    "name": name,
+                    "display_name": name.capitalize(),
+                    "aggregation_strategies": ["mean"],
+                    "metrics": [{"name": "${main_name}", "split": "test"}],
+                }
+                for name in dict.fromkeys(judged.values())
+            ),
             {
                 "name": "general_information",
                 "display_name": "General information",
@@ -105,7 +109,8 @@ def _schema(tasks: Sequence[HelmTask]) -> dict[str, Any]:
                     "name": task.name,
                     "display_name": task.name,
                     "description": task.task.scenario.description,
-                    **group,
+                    "metric_groups": [judged[task.name], "general_information"],
+                    "category": "All scenarios",
                     "environment": {"main_name": task.main, "main_split": "test"},
                 }
                 for task in tasks

@@ -29,6 +29,7 @@ Json = dict[str, Any]
 JOINT, CALIBRATED = "multiple_choice_joint", "multiple_choice_separate_calibrated"
 METHODS = ("generation", JOINT, "multiple_choice_separate_original", CALIBRATED, "language_modeling")
 """Those that HELM has as well, by its names."""
+BITS_PER_BYTE = "bits_per_byte"
 ALWAYS = ("exact_match", "quasi_exact_match", "prefix_exact_match", "quasi_prefix_exact_match")
 """What HELM judges words by nearly everywhere."""
 OFFLINE = frozenset(
@@ -171,7 +172,7 @@ def _up_to(stop: tuple[str, ...]) -> str:
 
 def _main(method: str, ours: str) -> str:
     if method == "language_modeling":
-        return "bits_per_byte"
+        return BITS_PER_BYTE
     return ours if ours in OFFLINE and method in ("generation", JOINT) else "exact_match"
 
 

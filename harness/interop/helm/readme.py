@@ -11,8 +11,8 @@ from harness.interop.helm.questions import HelmTask
 _TEXT = """\
 # These tasks in HELM
 
-Written by `harness export helm` for crfm-helm 0.5.16 (`pip install "crfm-helm[openai]==0.5.16"`). The commands are for a
-shell in this folder.
+Written by `harness export helm` for crfm-helm 0.5.16 (`pip install "crfm-helm[openai]==0.5.16"`). The commands
+are for a shell in this folder.
 
 ## 1. Serve
 
