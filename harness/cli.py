@@ -10,6 +10,7 @@ from types import FrameType
 import typer
 
 from harness.commands.compare import compare
+from harness.commands.doctor import doctor
 from harness.commands.export import app as export
 from harness.commands.gate import GateCommand, gate
 from harness.commands.models import models
@@ -38,6 +39,7 @@ app.command()(compare)
 app.command(cls=GateCommand)(gate)
 app.command()(verify)
 app.command()(plan)
+app.command()(doctor)
 app.add_typer(scenarios, name="scenarios")
 app.add_typer(export, name="export")
 

@@ -91,4 +91,4 @@ class Diagnosis:
 
     def _why_not(self, use: str) -> str | None:
         reasons = [reason for client in self.clients if client.name == use for reason in client.reasons]
-        return " ".join(reasons) or None
+        return reasons[0] if reasons else None

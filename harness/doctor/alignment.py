@@ -1,0 +1,160 @@
+"""Checks that log-probabilities belong to their tokens.
+
+The yardstick is a completion of one token: where there is one entry, none can stand in another's place. A text is grown
+token by token from such completions, now with the likeliest next word and now with the second, so that neighbouring
+log-probabilities differ; then it is sent to be scored as a whole.
+"""
+
+from __future__ import annotations
+
+import functools
+import re
+from typing import NamedTuple
+
+from harness.doctor.answers import TOLERANCE, Arrays
+from harness.doctor.case import LONGEST, PROMPTS, Case, Finding, absent, fault, good
+from harness.doctor.echo import judge_values
+
+START = "One two three. The name of the"
+N_STEPS = 6
+FEWEST = 3
+"""Tokens that must be comparable."""
+K = 5
+WORD = re.compile(r" [A-Za-z]+")
+PRINTABLE = re.compile(r"[ -~]+")
+
+
+class Step(NamedTuple):
+    """One token, and what was likely to stand there."""
+
+    before: str
+    """The text before it."""
+    token: str
+    top: dict[str, float]
+    """Of the one-token completion of ``before``."""
+
+
+def grow(case: Case) -> tuple[str, list[Step]]:
+    """A text made of likely words, and its steps; raises as :meth:`Case.score` does."""
+    text, steps = START, []
+    for number in range(N_STEPS):
+        top = _next(case, text)
+        likely = sorted(top, key=lambda token: -top[token])
+        words = [token for token in likely if WORD.fullmatch(token)] or list(filter(PRINTABLE.fullmatch, likely))
+        if not words:
+            break
+        steps.append(Step(text, words[min(number % 2, len(words) - 1)], top))
+        text += steps[-1].token
+    return text, steps
+
+
+def _next(case: Case, text: str) -> dict[str, float]:
+    """The likeliest tokens after a text; none where generation ended at once."""
+    tops = case.patient.complete(text, max_tokens=1, logprobs=K).only.arrays.tops
+    return (tops[0] if tops else None) or {}
+
+
+def aligned(case: Case) -> Finding:
+    """Whether echoed log-probabilities are those of the tokens at which they stand."""
+    text, steps = grow(case)
+    arrays = case.score(text, K)
+    pairs = _pairs(arrays, steps)
+    if len(pairs) < FEWEST:
+        return absent(f"No {FEWEST} tokens of an echo could be compared with completions of one token.")
+    gap = functools.partial(_gap, arrays.values, pairs)
+    if gap(0) <= TOLERANCE:
+        return good(f"{len(pairs)} tokens have the log-probabilities with which they were generated.")
+    if gap(1) <= TOLERANCE:
+        return fault("Echoed log-probabilities stand one token too late: each is that of the token before.")
+    if gap(-1) <= TOLERANCE:
+        return fault("Echoed log-probabilities stand one token too early: each is that of the token after.")
+    return fault(
+        f"Echoed log-probabilities are not those of their tokens: they are {gap(0):.1f} nats off on average "
+        "from those with which the tokens are generated."
+    )
+
+
+def _pairs(arrays: Arrays, steps: list[Step]) -> list[tuple[int, Step]]:
+    """The entries of an echo that are the steps' tokens, up to where the text is tokenized otherwise."""
+    pairs = []
+    for step in steps:
+        index = arrays.begins_at(len(step.before))
+        if index is None or arrays.tokens[index] != step.token:
+            break
+        pairs.append((index, step))
+    return pairs
+
+
+def _gap(values: list[float | None], pairs: list[tuple[int, Step]], shift: int) -> float:
+    """How far the values are from the steps', if each stands ``shift`` places later; nats, on average."""
+    gaps = []
+    for index, step in pairs:
+        value = values[index + shift] if 0 <= index + shift < len(values) else None
+        if value is not None:
+            gaps.append(abs(value - step.top[step.token]))
+    return sum(gaps) / len(gaps) if len(gaps) >= FEWEST - 1 else float("inf")
+
+
+def tops(case: Case) -> Finding:
+    """Whether echoed alternatives are those of their positions, and hold the token that stands there."""
+    text, steps = grow(case)
+    arrays = case.score(text, K)
+    if not arrays.tops:
+        return absent("Echoed logprobs have no top_logprobs.")
+    if trouble := _inconsistency(arrays.cut(1, len(arrays.tokens))):
+        return fault(f"Echoed {trouble}")
+    pairs = [(arrays.tops[index] or {}, step.top) for index, step in _pairs(arrays, steps)]
+    if _apart(pairs) > TOLERANCE:
+        return fault("Echoed top_logprobs are not those of their positions: completions of one token have others.")
+    return good("Echoed top_logprobs hold the token that stands there, and the likeliest.")
+
+
+def _inconsistency(arrays: Arrays) -> str | None:
+    """What is wrong with top_logprobs beside the tokens, as the end of a sentence."""
+    for token, value, top in zip(arrays.tokens, arrays.values, arrays.tops, strict=True):
+        if not top or token not in top:
+            return f"top_logprobs lack the token that stands there, {token!r}."
+        if top[token] < value or (max(top.values()) == top[token] and abs(top[token] - value) > 1e-9):
+            return f"top_logprobs give {token!r} {top[token]:.4f}, and token_logprobs {value:.4f}."
+    return None
+
+
+def _apart(pairs: list[tuple[dict[str, float], dict[str, float]]]) -> float:
+    """How far the maxima of pairs of alternatives are apart; infinitely where most have other tokens."""
+    gaps = [abs(max(one.values()) - max(other.values())) for one, other in pairs if one and other]
+    alike = [len(set(one) & set(other)) >= min(len(one), len(other)) / 2 for one, other in pairs]
+    if not pairs:
+        return 0.0
+    return sum(gaps) / len(gaps) if gaps and sum(alike) > len(pairs) / 2 else float("inf")
+
+
+def generated_values(case: Case) -> Finding:
+    """Finite, not above 0, not all the same, none missing."""
+    arrays = case.generated.arrays
+    if None in arrays.values:
+        return fault("A generated token has null in place of a log-probability.")
+    return judge_values(arrays, "generated")
+
+
+def generated_tops(case: Case) -> Finding:
+    """As many alternatives as were asked for, the chosen token among them."""
+    arrays = case.generated.arrays
+    if not arrays.tops:
+        return absent("Generated logprobs have no top_logprobs.")
+    most = max(len(top or ()) for top in arrays.tops)
+    if not K <= most <= K + 1:
+        return fault(f"logprobs {K} gives {most} alternatives at a token.")
+    if trouble := _inconsistency(arrays):
+        return fault(f"Generated {trouble}")
+    return good(f"logprobs {K} gives {K} alternatives, the chosen token among them.")
+
+
+def generated_alignment(case: Case) -> Finding:
+    """Whether the first entry of a longer completion is that of a completion of one token."""
+    pairs = []
+    for prompt in PROMPTS:
+        tops = case.patient.complete(prompt, max_tokens=LONGEST, logprobs=K).only.arrays.tops
+        pairs.append(((tops[0] if tops else None) or {}, _next(case, prompt)))
+    if _apart(pairs) > TOLERANCE:
+        return fault(f"The first of {LONGEST} generated tokens has other top_logprobs than when it is generated alone.")
+    return good("A longer completion begins with the entry of a completion of one token.")

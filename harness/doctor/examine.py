@@ -1,0 +1,131 @@
+"""All checks of one endpoint, one after the other."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import NamedTuple
+
+import pydantic
+
+from harness.doctor import alignment, batches, echo, extensions, generation, specials, text, tokens
+from harness.doctor.answers import Broken, Refused
+from harness.doctor.case import Case, Finding, absent, fault, good
+from harness.doctor.clients import judge
+from harness.doctor.diagnosis import Check, Diagnosis
+from harness.doctor.patient import Patient
+from harness.doctor.subjects import Subject
+from harness.errors import RunError
+from harness.serving.dialects import choose_card, find_dialect, read_cards, read_context
+
+
+class Step(NamedTuple):
+    """One check, and those without which it would say nothing, or only the same."""
+
+    subject: Subject
+    make: Callable[[Case], Finding]
+    needs: tuple[Subject, ...] = ()
+
+
+def _shape(case: Case) -> Finding:
+    """Log-probabilities as OpenAI's completions have them."""
+    arrays = case.generated.arrays
+    return good(f"The logprobs of {len(arrays.tokens)} generated tokens are parallel arrays.")
+
+
+_TEXT = (Subject.COMPLETIONS,)
+_GREEDY = (Subject.GREEDY,)
+_ARRAYS = (Subject.ARRAYS,)
+_GENERATED = (Subject.ARRAYS, Subject.GENERATED_VALUES)
+_ECHO = (Subject.ARRAYS, Subject.ECHO)
+_SCORES = (*_ECHO, Subject.BOS_ECHOED, Subject.ONE_MORE, Subject.NULLS, Subject.VALUES)
+_STEADY = (*_SCORES, Subject.TWICE)
+_ROUND_TRIP = (Subject.ROUND_TRIP,)
+_IDS = (*_STEADY, Subject.ROUND_TRIP, Subject.IDS)
+STEPS = (
+    Step(Subject.MODELS, generation.models),
+    Step(Subject.COMPLETIONS, generation.completions),
+    Step(Subject.ARRAYS, _shape, _TEXT),
+    Step(Subject.GREEDY, generation.greedy, _TEXT),
+    Step(Subject.MAX_TOKENS, generation.max_tokens, _TEXT),
+    Step(Subject.STOP, generation.stop, _GREEDY),
+    Step(Subject.N, generation.several, _TEXT),
+    Step(Subject.BEST_OF, generation.best_of, _GREEDY),
+    Step(Subject.SEED, generation.seed, _GREEDY),
+    Step(Subject.STREAM, generation.stream, _GREEDY),
+    Step(Subject.GENERATED_VALUES, alignment.generated_values, _ARRAYS),
+    Step(Subject.GENERATED_TOPS, alignment.generated_tops, _GENERATED),
+    Step(Subject.GENERATED_ALIGNMENT, alignment.generated_alignment, (*_GENERATED, *_GREEDY, Subject.GENERATED_TOPS)),
+    Step(Subject.ECHO, echo.echo, _TEXT),
+    Step(Subject.BOS_ECHOED, echo.bos_echoed, _ECHO),
+    Step(Subject.NOTHING_MORE, echo.nothing_more, _ECHO),
+    Step(Subject.ONE_MORE, echo.one_more, _ECHO),
+    Step(Subject.NULLS, echo.nulls, (*_ECHO, Subject.ONE_MORE)),
+    Step(Subject.VALUES, echo.values, (*_ECHO, Subject.ONE_MORE, Subject.NULLS)),
+    Step(Subject.TWICE, echo.twice, _SCORES),
+    Step(Subject.PREFIX, echo.prefix, _STEADY),
+    Step(Subject.ALIGNMENT, alignment.aligned, _STEADY),
+    Step(Subject.TOPS, alignment.tops, (*_STEADY, Subject.ALIGNMENT)),
+    Step(Subject.OFFSETS, text.offsets, _SCORES),
+    Step(Subject.PARTIAL, text.partial, _SCORES),
+    Step(Subject.BATCH, batches.batch, _GREEDY),
+    Step(Subject.ORDER, batches.order, (*_GREEDY, Subject.BATCH)),
+    Step(Subject.ROUND_TRIP, tokens.round_trip, _TEXT),
+    Step(Subject.COUNTS, tokens.counts, _TEXT),
+    Step(Subject.IDS, tokens.ids, _ROUND_TRIP),
+    Step(Subject.BOS, specials.bos, _IDS),
+    Step(Subject.BOS_SPELLED, specials.bos_spelled, _STEADY),
+    Step(Subject.EOS_INSIDE, specials.eos_inside, _IDS),
+    Step(Subject.EOS_AT_END, specials.eos_at_end, _ARRAYS),
+    Step(Subject.HELM_TOKENIZER, tokens.helm, _TEXT),
+    Step(Subject.LM_EVAL_TOKENIZER, tokens.lm_eval, _TEXT),
+    Step(Subject.PROMPT_LOGPROBS, extensions.prompt_logprobs, _TEXT),
+    Step(Subject.CHAT, extensions.chat),
+    Step(Subject.CHAT_LOGPROBS, extensions.chat_logprobs, (Subject.CHAT,)),
+    Step(Subject.TOO_LONG, extensions.too_long, _TEXT),
+    Step(Subject.ERRORS, extensions.errors, _TEXT),
+)
+
+
+def examine(url: str, model: str | None, key: str | None, say: Callable[[str], None]) -> Diagnosis:
+    """Ask an endpoint questions whose answers are known, and see what the answers mean for its clients.
+
+    A check is left out where another has found what it rests on missing or wrong.
+
+    Args:
+        url: of the API, with ``/v1`` or without.
+        model: which of its models; None where it has one.
+        key: sent as a bearer token.
+        say: told what is looked at.
+
+    Raises:
+        UserError: the URL, the model or the key is wrong.
+        RunError: there is no endpoint, or it broke off.
+    """
+    with Patient(url, key) as patient:
+        cards = read_cards(patient.look)
+        card = choose_card(cards, model, patient.url, "name one with --model")
+        patient.model = card.id
+        case = Case(patient, cards, read_context(patient.look, card), find_dialect(patient.look, card.id))
+        checks = []
+        for step in STEPS:
+            if not case.is_good(*step.needs):
+                continue
+            say(step.subject)
+            finding = _make(step, case)
+            case.found[step.subject] = finding.outcome
+            checks.append(Check(str(step.subject), finding.outcome, finding.sentence))
+    if not case.is_good(Subject.COMPLETIONS) and not case.is_good(Subject.CHAT):
+        raise RunError(f"{patient.url} answers neither completions nor chats: {checks[1].finding}")
+    return Diagnosis(patient.url, patient.model, case.context, tuple(checks), judge(checks))
+
+
+def _make(step: Step, case: Case) -> Finding:
+    """What a check finds, refusals and unreadable answers too."""
+    try:
+        return step.make(case)
+    except Refused as error:
+        return absent(f"{step.subject} is refused with {str(error).rstrip('.')}.")
+    except Broken as error:
+        return fault(str(error))
+    except pydantic.ValidationError as error:
+        return fault(f"The answer is something else than was asked for: {error.errors()[0]['msg']}.")

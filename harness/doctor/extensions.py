@@ -1,0 +1,106 @@
+"""Checks of vLLM's ``prompt_logprobs`` and of chats."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from harness.doctor.alignment import FEWEST, START, grow
+from harness.doctor.answers import TOLERANCE, Refused, short
+from harness.doctor.case import Case, Finding, absent, fault, good
+from harness.doctor.subjects import Subject
+
+CHAT = {"messages": [{"role": "user", "content": "Say one word."}], "max_tokens": 4, "temperature": 0}
+
+
+def prompt_logprobs(case: Case) -> Finding:
+    """Inspect's way to score a prompt: in every entry the token that stands there comes first."""
+    choice = case.patient.complete(START, max_tokens=1, prompt_logprobs=1).only
+    if choice.raw.get("prompt_logprobs") is None:
+        return absent("Answers have no prompt_logprobs.")
+    if not case.is_good(Subject.ARRAYS, Subject.GENERATED_VALUES):
+        return absent("There is nothing that prompt_logprobs could be compared with.")
+    text, steps = grow(case)
+    found = case.patient.complete(text, max_tokens=1, prompt_logprobs=1).only.raw.get("prompt_logprobs")
+    if not isinstance(found, list) or not all(entry is None or (isinstance(entry, dict) and entry) for entry in found):
+        return fault(f"prompt_logprobs is no list of null and objects: {short(found)}.")
+    firsts: list[Any] = [next(iter(entry.values())) if entry else None for entry in found]
+    position, gaps = len(text), []
+    for first in reversed(firsts):
+        name = first.get("decoded_token") if isinstance(first, dict) else None
+        if not isinstance(name, str) or not name:
+            break
+        position -= len(name)
+        if not text.startswith(name, max(position, 0)):
+            return fault(f"prompt_logprobs name {name!r} first where {text[max(position, 0) :][: len(name)]!r} stands.")
+        gaps += [
+            abs(first["logprob"] - step.top[name])
+            for step in steps
+            if len(step.before) == position and name in step.top
+        ]
+    if len(gaps) < FEWEST:
+        return absent(f"No {FEWEST} tokens of prompt_logprobs could be compared with completions of one token.")
+    if sum(gaps) / len(gaps) > TOLERANCE:
+        return fault(
+            f"prompt_logprobs are {sum(gaps) / len(gaps):.1f} nats off those with which the tokens are generated."
+        )
+    return good(f"{len(gaps)} tokens have the log-probabilities with which they were generated.")
+
+
+def _chat(case: Case, **fields: Any) -> dict[str, Any]:
+    """The one choice of a chat."""
+    answer = case.patient.ask("chat/completions", {"model": case.patient.model, **CHAT, **fields})
+    choices = answer.get("choices") if isinstance(answer, dict) else None
+    return choices[0] if isinstance(choices, list) and choices and isinstance(choices[0], dict) else {}
+
+
+def chat(case: Case) -> Finding:
+    """The route, and the shape of a message."""
+    message = _chat(case).get("message")
+    if not isinstance(message, dict) or not isinstance(message.get("content"), str | None):
+        return fault(f"A chat's answer is no message with content: {short(message)}.")
+    return good("A conversation is answered by a message.")
+
+
+def chat_logprobs(case: Case) -> Finding:
+    """``logprobs.content``, one entry a token."""
+    found = _chat(case, logprobs=True, top_logprobs=2).get("logprobs")
+    if found is None:
+        return fault("A chat with logprobs asked for has none.")
+    content = found.get("content") if isinstance(found, dict) else None
+    if not isinstance(content, list):
+        return fault(f"The logprobs of chats are not in content: {short(found)}.")
+    for entry in content:
+        lacking = [key for key in ("token", "logprob", "bytes", "top_logprobs") if key not in entry]
+        if lacking:
+            return fault(f"The entries of a chat's logprobs lack {', '.join(lacking)}.")
+    return good("The logprobs of chats are in content.")
+
+
+def too_long(case: Case) -> Finding:
+    """A prompt that does not fit is refused, not cut."""
+    if case.context is None or case.context > MOST:
+        return absent("Its context is not known, or too long to be overrun.")
+    try:
+        case.patient.complete(" one" * (2 * case.context), max_tokens=1)
+    except Refused as error:
+        if error.status >= 500:
+            return fault(f"Too long a prompt is answered with {error}.")
+        return good(f"A prompt of more than {case.context:,} tokens is refused.")
+    return fault(f"A prompt of some {2 * case.context:,} tokens was cut to {case.context:,} without a word.")
+
+
+MOST = 40_000
+"""Tokens of context that are overrun by way of trial."""
+
+
+def errors(case: Case) -> Finding:
+    """What is wrong is refused, in words."""
+    try:
+        case.patient.ask("completions", {"model": case.patient.model, "prompt": "One", "max_tokens": "several"})
+    except Refused as error:
+        if error.status >= 500:
+            return fault(f"A request that makes no sense is answered with {error}.")
+        if ":" not in str(error):
+            return fault("A refusal does not say why: it has no error.message.")
+        return good("A request that makes no sense is refused, and the reason told.")
+    return fault('max_tokens "several" was taken for a number.')

@@ -1,0 +1,47 @@
+"""Checks of where tokens lie in a text, and of characters that are several tokens."""
+
+from __future__ import annotations
+
+import itertools
+
+from harness.continuation import token_bytes
+from harness.doctor.answers import Arrays, Choice
+from harness.doctor.case import Case, Finding, absent, fault, good
+
+MIXED = "Naïve, in Köln: 日本 and 🙂 done."
+
+
+def _echoed(case: Case) -> Choice:
+    return case.patient.complete(MIXED, max_tokens=case.shortest, echo=True, logprobs=1).only
+
+
+def _sizes(arrays: Arrays) -> list[int]:
+    return [len(token_bytes(token)) for token in arrays.tokens]
+
+
+def partial(case: Case) -> Finding:
+    """Whether the names of tokens tell all bytes of a text, as HELM counts them."""
+    found = _echoed(case)
+    missing = len(found.text.encode()) - sum(_sizes(found.arrays))
+    if missing:
+        return fault(
+            f"The tokens of {MIXED!r} have {abs(missing)} bytes {'less' if missing > 0 else 'more'} than its text."
+        )
+    return good("Tokens that are no whole character are named by their bytes.")
+
+
+def offsets(case: Case) -> Finding:
+    """Whether ``text_offset`` counts characters from the beginning of the prompt."""
+    found = _echoed(case)
+    arrays, data = found.arrays, found.text.encode()
+    if not arrays.offsets:
+        return absent("logprobs have no text_offset.")
+    begins = list(itertools.accumulate(_sizes(arrays), initial=0))
+    if begins.pop() != len(data):
+        return absent("Names of tokens do not add up to a text with characters of several bytes.")
+    for token, offset, begin in zip(arrays.tokens, arrays.offsets, begins, strict=True):
+        whole = len(data[:begin].decode(errors="ignore"))
+        # Inside a character, it may count as begun or not.
+        if offset not in {whole, len(data[:begin].decode(errors="replace"))}:
+            return fault(f"In {found.text!r}, {token!r} begins at character {whole}, and its text_offset is {offset}.")
+    return good("text_offset counts characters from the beginning of the prompt.")
