@@ -31,7 +31,7 @@ def summary_table(
     reference: str,
     null: str | None,
 ) -> pd.DataFrame:
-    """The models as the record has them: the reference first, a null run last.
+    """The models as the record has them: the reference first, a null run last. What is not known of one is NaN.
 
     Args:
         degradation: with the columns of :data:`harness.degradation.columns.DEGRADATION`.
@@ -50,7 +50,7 @@ def summary_table(
         moved = of_model[of_model["scenario"] == DIVERGENCE].set_index("metric")
         rows.append(
             {name: pooled[name] for name in ("n", "value", "delta", "ci_low", "ci_high", "flip_rate", "n_more")}
-            | {name: model[name] for name in ("bytes", "bits_per_weight")}
+            | {name: math.nan if model[name] is None else model[name] for name in ("bytes", "bits_per_weight")}
             | {
                 "model": label,
                 "is_reference": label == reference,

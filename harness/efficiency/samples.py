@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 import pandas as pd
 
-from harness.columns import COUNT, NUMBER, TEXT, Column
+from harness.columns import COUNT, MAYBE_COUNT, NUMBER, TEXT, Column
 
 
 class Quantity(StrEnum):
@@ -38,8 +38,8 @@ class Sample(NamedTuple):
 DTYPES = {"model": "str", "round": "int64", "quantity": "str", "value": "float64"}
 COLUMNS = (
     Column("model", TEXT, "label of the model"),
-    Column("bytes", COUNT, "of its file, or of all parts"),
-    Column("bits_per_weight", NUMBER, "8 bytes / parameters"),
+    Column("bytes", MAYBE_COUNT, "of its file, or of all parts; missing where no file is known"),
+    Column("bits_per_weight", NUMBER, "8 bytes / parameters; missing likewise"),
     Column(
         "prefill_tokens_per_second", NUMBER, "tokens of a prompt over the time to the first token, median of the rounds"
     ),

@@ -38,6 +38,8 @@ def _models(before: Run, after: Run) -> Iterator[str]:
             yield f"{label} is only in the first run."
         elif label not in first:
             yield f"{label} is only in the second run."
+        elif not (first[label]["sha256"] and second[label]["sha256"]):
+            yield f"Whether {label} is the same file in both runs is not known."
         elif first[label]["sha256"] != second[label]["sha256"]:
             hashes = (model[label]["sha256"][:12] for model in (first, second))
             yield f"{label} is another file (SHA-256 {' and '.join(hashes)})."

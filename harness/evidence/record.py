@@ -20,12 +20,14 @@ class _Section(BaseModel):
 
 
 class _Model(_Section):
+    """A file, a model behind an endpoint or one of another harness: of the latter two less is known."""
+
     label: str
-    file: str
+    file: str | None
     name: str | None
-    sha256: str
-    bytes: int
-    bits_per_weight: float
+    sha256: str | None
+    bytes: int | None
+    bits_per_weight: float | None
     serve: dict[str, Any]
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterable, Sequence
 from typing import Any
 
@@ -25,7 +26,7 @@ def markdown_report(run: Run) -> str:
     lines += ["", "## How to read this", "", *(f"- {line}" for line in legend(run))]
     if run.notes:
         lines += ["", "## Notes", "", *(f"- {note}" for note in run.notes)]
-    lines += ["", "## What was run", "", *_table(("model", "file", "size", "bits per weight", "sha256"), _files(run))]
+    lines += ["", "## What was run", "", *_table(("model", "file", "size", "bits per weight", "sha256"), files(run))]
     lines += ["", versions(run), "", "Run it again with:", "", f"    {run.record['command']}", ""]
     return "\n".join(lines)
 
@@ -38,10 +39,29 @@ def versions(run: Run) -> str:
     return f"Started {run.record['started']}, on {where}, with {packages}."
 
 
-def _files(run: Run) -> Iterable[Sequence[str]]:
-    for model in run.models:
-        size, bits = numbers.size(model["bytes"]), f"{model['bits_per_weight']:.2f}"
-        yield model["label"], model["file"], size, bits, model["sha256"]
+def files(run: Run) -> list[tuple[str, ...]]:
+    """A row a model: its label, its file or where it came from, its size, bits per weight and SHA-256."""
+    return [
+        (
+            *(model["label"], _origin(model), numbers.size(_known(model["bytes"]))),
+            *(numbers.bits(_known(model["bits_per_weight"]), 2), model["sha256"] or numbers.UNKNOWN),
+        )
+        for model in run.models
+    ]
+
+
+def _origin(model: dict[str, Any]) -> str:
+    """The name of a file, the URL of an endpoint, or the folder of another harness' results."""
+    if model["file"]:
+        return str(model["file"])
+    endpoint, imported = model.get("endpoint"), model.get("imported")
+    if endpoint:
+        return f"{endpoint['model']} at {endpoint['url']}" if endpoint.get("model") else str(endpoint["url"])
+    return f"{imported['path']} ({imported['from']})" if imported else numbers.UNKNOWN
+
+
+def _known(value: float | None) -> float:
+    return math.nan if value is None else value
 
 
 def _table(headings: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:

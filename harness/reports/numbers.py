@@ -1,4 +1,4 @@
-"""Figures as people read them. Pure functions; ``None`` and NaN become an empty string.
+"""Figures as people read them. Pure functions; NaN becomes an empty string, and a dash in what is known of a file.
 
 Values are shown with three decimals. Differences of shares are percentage points with one decimal, those of other
 metrics have four decimals; a difference always carries its sign.
@@ -9,16 +9,25 @@ from __future__ import annotations
 import math
 
 MISSING = ""
+UNKNOWN = "–"
+"""Of a model that is no file of ours: its size, its hash."""
 
 
-def size(n_bytes: int) -> str:
+def size(n_bytes: float) -> str:
     """``7.9 MB``: powers of 1,000, as download pages count."""
+    if math.isnan(n_bytes):
+        return UNKNOWN
     value = float(n_bytes)
     for unit in ("B", "kB", "MB"):
         if value < 1000:
             return f"{value:.0f} {unit}" if unit == "B" else f"{value:.1f} {unit}"
         value /= 1000
     return f"{value:.1f} GB"
+
+
+def bits(per_weight: float, decimals: int = 1) -> str:
+    """``4.5``: bits a weight."""
+    return UNKNOWN if math.isnan(per_weight) else f"{per_weight:.{decimals}f}"
 
 
 def figure(value: float) -> str:

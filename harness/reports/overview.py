@@ -42,7 +42,7 @@ class Line(NamedTuple):
 
 def columns(run: Run) -> list[str]:
     """The fields of a line that are shown: none that is empty for all models, and :data:`MOVED` without accuracy."""
-    lines, nothing = overview(run), ("", NOISE, Verdict.REFERENCE)
+    lines, nothing = overview(run), ("", numbers.UNKNOWN, NOISE, Verdict.REFERENCE)
     filled = [name for name in Line._fields if any(getattr(line, name) not in nothing for line in lines)]
     return [name for name in filled if name not in MOVED] if "accuracy" in filled else filled
 
@@ -63,7 +63,7 @@ def overview(run: Run) -> list[Line]:
         Line(
             model=row["model"],
             size=numbers.size(row["bytes"]),
-            bits=f"{row['bits_per_weight']:.1f}",
+            bits=numbers.bits(row["bits_per_weight"]),
             accuracy=numbers.figure(row["value"]),
             delta=numbers.difference(row["delta"], row["ci_low"], row["ci_high"], is_share=True),
             arrow=numbers.arrow(row["delta"], row["ci_low"], row["ci_high"], higher_is_better=True, is_share=True),
@@ -97,15 +97,16 @@ def legend(run: Run) -> list[str]:
     shown, reference = columns(run), run.reference
     table = run.findings.degradation
     judged = main_rows(table[table["model"] != reference])
-    told = ["bits: bits a weight."]
+    first = ["bits: bits a weight."] if "bits" in shown else []
     if "accuracy" in shown:
-        told[0] += (
-            f" accuracy: share of right answers to right-or-wrong questions; delta: that minus {reference}'s, on the "
+        first.append(
+            f"accuracy: share of right answers to right-or-wrong questions; delta: that minus {reference}'s, on the "
             "same questions. A question asked in several ways counts once, by the first of them; tasks at which "
             f"{reference} only guesses do not count."
         )
     if len(judged):
-        told[0] += " ↓ worse, ↑ better; in brackets where the interval includes no change."
+        first.append("↓ worse, ↑ better; in brackets where the interval includes no change.")
+    told = [" ".join(first)] if first else []
     if judged["flip_rate"].notna().any():
         told.append(
             "flips: share of answers that turned wrong or right; of a scenario, how many to wrong (-) and to right (+)."

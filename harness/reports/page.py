@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import importlib.resources
 import math
-from importlib.resources import files
 from typing import Any
 
 import plotly.offline
@@ -20,7 +20,7 @@ from harness.efficiency.samples import Quantity
 from harness.reports import numbers
 from harness.reports.flips import embed, flips_of
 from harness.reports.heat_map import heat_map
-from harness.reports.markdown import versions
+from harness.reports.markdown import files, versions
 from harness.reports.overview import NOISE, columns, headings, legend, overview
 from harness.reports.plots.base import Plot, tone
 from harness.reports.plots.forest import forest
@@ -68,7 +68,7 @@ def html_page(run: Run) -> str:
         confidence=_confidence(run),
         flips=embed(flips_of(run)),
         versions=versions(run),
-        size=numbers.size,
+        files=files(run),
     )
 
 
@@ -94,7 +94,8 @@ def _cards(run: Run) -> list[dict[str, Any]]:
         row = rows[line.model]
         if row["is_reference"] or row["is_null"]:
             continue
-        facts = [("size", f"{line.size}, {numbers.times(base['bytes'] / row['bytes'])}x smaller")]
+        smaller = base["bytes"] / row["bytes"]
+        facts = [] if math.isnan(smaller) else [("size", f"{line.size}, {numbers.times(smaller)}x smaller")]
         faster = speed_ratio(run, line.model)
         told = "no clear difference" if math.isnan(faster) else f"{faster:.1f}x as fast"
         facts += [("speed", f"{line.speed} tok/s, {told}")] if line.speed else []
@@ -165,4 +166,4 @@ def _joined(names: tuple[str, ...]) -> str:
 
 
 def _asset(name: str) -> str:
-    return (files("harness.reports") / "html" / name).read_text(encoding="utf-8")
+    return (importlib.resources.files("harness.reports") / "html" / name).read_text(encoding="utf-8")

@@ -40,6 +40,7 @@ def recommend(run: Run) -> Recommendation:
     """The smallest file that is shown to keep within the margin; with a loss that is shown only if there is no other.
 
     One that lost more than the margin in a single scenario is taken only if all of them did, and never without saying.
+    Where several would do as well and the size of one is not known, none is taken.
     Divergence alone recommends nothing: near the reference it does not tell what becomes of answers.
     """
     summary = run.summary
@@ -57,15 +58,33 @@ def recommend(run: Run) -> Recommendation:
         return Recommendation(None, "This run does not say which to take.", [why, more])
     lost = {row["model"]: losses_of(run, row["model"]) for row in rows}
     fitting = [row for row in rows if row["verdict"] in WITHIN]
-    if fitting:  # of those alike, the first is the smallest
-        best = min(fitting, key=lambda row: (_goes_beyond(lost[row["model"]]), row["verdict"] not in GOOD))
-        return _take(best, rows, reference, lost, run)
+    if fitting:
+        ranks = [(_goes_beyond(lost[row["model"]]), row["verdict"] not in GOOD) for row in fitting]
+        alike = [row for row, rank in zip(fitting, ranks, strict=True) if rank == min(ranks)]
+        if len(alike) > 1 and any(math.isnan(row["bytes"]) for row in alike):
+            return _any_of(alike, lost, run)
+        return _take(alike[0], rows, reference, lost, run)  # of those alike, the first is the smallest
     unsure = [row for row in rows if row["verdict"] == Verdict.INCONCLUSIVE]
     if unsure:
         reasons = [*(_unsure(row, run) for row in unsure[:3]), *_ask_again(unsure, run)]
         return Recommendation(None, "This run does not yet say which to take.", reasons)
     headline = f"Stay with {run.reference}, or try larger quantizations."
     return Recommendation(None, headline, ["All of these lose answers, more than chance explains."])
+
+
+def _any_of(rows: list[dict[str, Any]], lost: dict[str, list[Loss]], run: Run) -> Recommendation:
+    """What can be said where nobody knows which is the smallest."""
+    reasons = [f"{row['model']}: {_why(row, run)} ({_interval(row)})." for row in rows]
+    reasons += [f"{row['model']}: {loss.sentence}" for row in rows for loss in lost[row["model"]][:MOST_LOSSES]]
+    unknown = [row["model"] for row in rows if math.isnan(row["bytes"])]
+    reasons.append(f"The size of {names(unknown)} is not known, so this run does not say which of them to take.")
+    return Recommendation(None, f"{names([row['model'] for row in rows])} keep within the margin.", reasons)
+
+
+def _why(row: dict[str, Any], run: Run) -> str:
+    """One of :data:`REASONS`."""
+    margin = f"{100 * run.margin:g} percentage point{'' if run.margin == 0.01 else 's'}"
+    return REASONS[Verdict(row["verdict"])].format(reference=run.reference, margin=margin)
 
 
 def _take(
@@ -76,8 +95,7 @@ def _take(
     run: Run,
 ) -> Recommendation:
     own = sorted(lost[row["model"]], key=lambda loss: not loss.matters)
-    margin = f"{100 * run.margin:g} percentage point{'' if run.margin == 0.01 else 's'}"
-    why = REASONS[Verdict(row["verdict"])].format(reference=run.reference, margin=margin)
+    why = _why(row, run)
     reasons = [f"{why[0].upper()}{why[1:]} ({_interval(row)})."]
     reasons += [loss.sentence for loss in own[:MOST_LOSSES]]
     reasons += [f"It lost in {len(own) - MOST_LOSSES} more scenarios."] if len(own) > MOST_LOSSES else []

@@ -35,9 +35,10 @@ MOST_LABELS = 14
 
 
 def divergence_by_size(run: Run) -> Plot | None:
-    """Mean KLD on a logarithmic axis, the files that none beats in both on a line; None without any."""
+    """Mean KLD on a logarithmic axis, the files that none beats in both on a line; None without any of known size."""
     found = compared(run.summary)
-    found = found[(found["kld_mean"] > 0) & np.isfinite(found["kld_mean"])].sort_values("bytes", kind="stable")
+    found = found[found["bytes"].notna() & (found["kld_mean"] > 0) & np.isfinite(found["kld_mean"])]
+    found = found.sort_values("bytes", kind="stable")
     if found.empty:
         return None
     best = pareto(found["bytes"].to_list(), found["kld_mean"].to_list())
@@ -67,8 +68,8 @@ def divergence_by_size(run: Run) -> Plot | None:
 
 
 def accuracy_by_size(run: Run) -> Plot | None:
-    """What share of right answers was lost, with its interval; None without right-or-wrong questions."""
-    found = compared(run.summary).dropna(subset=["delta"]).sort_values("bytes", kind="stable")
+    """What share of right answers was lost, with its interval; None without right-or-wrong questions or sizes."""
+    found = compared(run.summary).dropna(subset=["delta", "bytes"]).sort_values("bytes", kind="stable")
     if found.empty:
         return None
     found = found.assign(**{name: 100 * found[name] for name in ("delta", "ci_low", "ci_high")})

@@ -26,7 +26,7 @@ SAMPLES = st.lists(
 
 
 def table_of(*samples: Sample) -> pd.DataFrame:
-    return efficiency_table(samples_frame(samples), MODELS).set_index("model")
+    return efficiency_table(samples_frame(samples), MODELS).set_index("model").astype({"bytes": float})
 
 
 def test_medians_and_spreads_are_those_of_the_rounds() -> None:
@@ -57,6 +57,14 @@ def test_without_samples_files_are_known_yet(empty: pd.DataFrame) -> None:
     assert table["bytes"].tolist() == [1600, 850]
     assert table["rounds"].tolist() == [0, 0]
     assert table.drop(columns=["model", "bytes", "bits_per_weight", "rounds"]).isna().all(axis=None)
+
+
+def test_what_is_no_file_has_no_size() -> None:
+    unknown = {"label": "c", "bytes": None, "bits_per_weight": None}
+    table = efficiency_table(samples_frame([Sample("c", 1, Quantity.DECODE, 12.5)]), [*MODELS, unknown])
+    assert table["bytes"].tolist()[:2] == [1600, 850]  # and no fractions in the file
+    assert table[["bytes", "bits_per_weight"]].isna().all(axis=1).tolist() == [False, False, True]
+    assert table["decode_tokens_per_second"].tolist()[2] == 12.5
 
 
 @settings(deadline=None)

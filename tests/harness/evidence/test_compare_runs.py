@@ -186,6 +186,12 @@ def test_whatever_else_differs_is_told(run: Run) -> None:
     ]
 
 
+def test_of_a_model_without_a_file_it_is_not_known_whether_it_is_the_same(run: Run) -> None:
+    nameless = recorded(run, models=[run.models[0] | {"sha256": None}, *run.models[1:]])
+    for pair in ((run, nameless), (nameless, run), (nameless, nameless)):
+        assert changes(*pair) == ["Whether f16 is the same file in both runs is not known."]
+
+
 def test_other_settings_are_told(run: Run) -> None:
     spec = run.record["spec"] | {
         "null": True,

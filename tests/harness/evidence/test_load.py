@@ -32,6 +32,14 @@ def test_a_run_comes_back_as_it_was(real_run: Path) -> None:
     assert again.notes == run.findings.notes
 
 
+def test_a_model_need_be_no_file(copied_run: Path) -> None:
+    models = json.loads((copied_run / "run.json").read_text(encoding="utf-8"))["models"]
+    nothing = dict.fromkeys(("file", "name", "sha256", "bytes", "bits_per_weight", "context_length"))
+    change_record(copied_run, models=[models[0], *(model | nothing for model in models[1:])])
+    run = harness.load_run(copied_run)
+    assert run.summary["bytes"].isna().tolist() == [False, True, True]
+
+
 def test_a_name_of_the_folder_will_do(real_run: Path) -> None:
     assert harness.load_run(str(real_run)).record == harness.load_run(real_run).record
 
