@@ -12,6 +12,8 @@ from harness.errors import UserError
 from harness.evidence.load import load_record
 from harness.execution.tasks import Asking
 from harness.interop.helm.folder import write_helm
+from harness.interop.inspect.folder import write_inspect
+from harness.interop.lm_eval.folder import write_lm_eval
 from harness.interop.source import Source, Wanted, source_of_models, source_of_run
 from harness.reports.files import run_folder
 from harness.scenarios.suites import DEFAULT_SUITE
@@ -83,6 +85,54 @@ def helm(
     source = read_source(words, suite, scenarios, scenario_file, max_instances, seed, dataset_dir)
     with run_folder(out) as folder:
         notes = write_helm(folder, source, port)
+    say(out, [*source.notes, *notes])
+
+
+@app.command(name="lm-eval")
+def lm_eval(
+    words: Words,
+    out: Out,
+    suite: Suite = "",
+    scenarios: Scenarios = "",
+    scenario_file: ScenarioFile = None,
+    max_instances: MaxInstances = None,
+    seed: Seed = None,
+    dataset_dir: DatasetDir = None,
+    port: Port = 8001,
+) -> None:
+    """Write a folder in which lm-eval asks the same: its README has the commands.
+
+    Of a run its models and all that it asked; of models the scenarios that are named.
+
+    Exit codes: 0 written; 2 something asked for is wrong; 1 an endpoint failed.
+    """
+    source = read_source(words, suite, scenarios, scenario_file, max_instances, seed, dataset_dir)
+    with run_folder(out) as folder:
+        notes = write_lm_eval(folder, source, port)
+    say(out, [*source.notes, *notes])
+
+
+@app.command()
+def inspect(
+    words: Words,
+    out: Out,
+    suite: Suite = "",
+    scenarios: Scenarios = "",
+    scenario_file: ScenarioFile = None,
+    max_instances: MaxInstances = None,
+    seed: Seed = None,
+    dataset_dir: DatasetDir = None,
+    port: Port = 8001,
+) -> None:
+    """Write a folder in which Inspect asks the same: its README has the commands.
+
+    Of a run its models and all that it asked; of models the scenarios that are named.
+
+    Exit codes: 0 written; 2 something asked for is wrong; 1 an endpoint failed.
+    """
+    source = read_source(words, suite, scenarios, scenario_file, max_instances, seed, dataset_dir)
+    with run_folder(out) as folder:
+        notes = write_inspect(folder, source, port)
     say(out, [*source.notes, *notes])
 
 

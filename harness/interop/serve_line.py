@@ -9,8 +9,9 @@ from harness.models.config import ServeConfig
 
 
 def serve_line(model: ExportedModel, port: int) -> str:
-    """``harness serve FILE --alias ID --port PORT``, with the options that the model's config has."""
-    file = shlex.quote(str(model.file)) if model.file else f"PATH/OF/{shlex.quote(model.file_name)}"
+    """``harness serve FILE --alias ID --port PORT``, with what the model's config says otherwise than all do."""
+    file = str(model.file) if model.file else f"PATH/TO/{model.file_name}"
     given, usual = model.serve.model_dump(), ServeConfig().model_dump()
-    options = [f"--{name.replace('_', '-')} {value}" for name, value in given.items() if value != usual[name]]
-    return " ".join(["harness serve", file, f"--alias {model.id}", f"--port {port}", *options])
+    pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items() if value != usual[name]]
+    options = [word for pair in pairs for word in pair]
+    return shlex.join(["harness", "serve", file, "--alias", model.id, "--port", str(port), *options])

@@ -1,4 +1,4 @@
-"""The folder that lm-eval reads: ``tasks/NAME.yaml``, ``data/NAME.jsonl`` and a README."""
+"""The folder that lm-eval reads: ``tasks/NAME.yaml``, ``data/NAME.jsonl`` and a README with the commands."""
 
 from __future__ import annotations
 
@@ -6,44 +6,82 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
+import httpx
 import yaml
 
-from harness.errors import UserError
+from harness.errors import RunError, UserError
 from harness.interop.lm_eval.readme import readme
 from harness.interop.lm_eval.tasks import LeftOut, LmEvalTask, lm_eval_tasks
+from harness.interop.served import Served, served_models
 from harness.interop.source import Source
 
+_SECONDS = 30
 
-def write_folder(folder: Path, source: Source, port: int) -> list[str]:
-    """Fill an empty folder with what lm-eval is to ask; returns sentences on what it cannot be asked.
+
+def write_lm_eval(folder: Path, source: Source, port: int) -> list[str]:
+    """Write what lm-eval needs to ask the tasks of the models.
 
     Args:
-        folder: where to write.
-        source: models and tasks.
-        port: of the first model that is yet to be served.
+        folder: an empty one.
+        source: what is exported.
+        port: of the first model's server; each other one has the next.
+
+    Returns:
+        Sentences on what is not asked, or not as a run of ours asks it.
 
     Raises:
-        UserError: lm-eval can ask nothing of it.
+        UserError: lm-eval can ask none of the tasks, or there are more models than ports.
+        RunError: an endpoint does not answer.
     """
-    made = [made for task in source.tasks for made in lm_eval_tasks(task)]
-    tasks = [task for task in made if isinstance(task, LmEvalTask)]
-    left_out = [task for task in made if isinstance(task, LeftOut)]
-    told = [f"{task.name} is left out: {task.why}." for task in left_out]
+    found = [one for task in source.tasks for one in lm_eval_tasks(task)]
+    tasks = [one for one in found if isinstance(one, LmEvalTask)]
+    notes = [f"Left out: {one.name}: {one.why}." for one in found if isinstance(one, LeftOut)]
     if not tasks:
-        raise UserError(f"lm-eval can ask none of these tasks; name other scenarios. {' '.join(told)}")
+        raise UserError(f"lm-eval can ask none of the tasks. {' '.join(notes)}")
+    served = served_models(source, port)
+    notes += [*_without_tokenizer(served), *_too_long(tasks, source.context)]
     write_tasks(folder, tasks)
-    (folder / "README.md").write_text(readme(source, tasks, left_out, port), encoding="utf-8")
-    return told
+    text = readme(served, source.context, tasks, [*source.notes, *notes])
+    (folder / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
+    return notes
 
 
 def write_tasks(folder: Path, tasks: Sequence[LmEvalTask]) -> None:
-    """Write the tasks. The data are found from the folder that lm-eval is started in, which is to be this one."""
+    """Write the tasks. lm-eval looks for the data from the folder that it is started in, which is to be this one."""
     for name in ("tasks", "data"):
         (folder / name).mkdir()
     for task in tasks:
         data = f"data/{task.name}.jsonl"
         lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in task.rows)
-        (folder / data).write_text("".join(lines), encoding="utf-8")
+        (folder / data).write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
         where = {"dataset_path": "json", "dataset_kwargs": {"data_files": {"test": data}}, "test_split": "test"}
         text = yaml.safe_dump({**task.config, **where}, sort_keys=False, allow_unicode=True)
         (folder / "tasks" / f"{task.name}.yaml").write_text(text, encoding="utf-8")
+
+
+def _without_tokenizer(served: Sequence[Served]) -> list[str]:
+    """A sentence for each endpoint whose tokenizer lm-eval cannot ask."""
+    return [
+        f"{one.model.label}: {one.url} has no tokenizer that lm-eval can ask (GET /tokenizer_info): in its command put "
+        "tokenizer_backend=huggingface,tokenizer=FOLDER with the original model's tokenizer."
+        for one in served
+        if not one.command and not _has_tokenizer(one)
+    ]
+
+
+def _has_tokenizer(served: Served) -> bool:
+    try:
+        url = f"{served.url.removesuffix('/v1')}/tokenizer_info"
+        return httpx.get(url, timeout=_SECONDS, trust_env=False).is_success
+    except httpx.HTTPError as error:
+        raise RunError(f"{served.model.label}: {served.url} cannot be reached: {error}; start it first.") from error
+
+
+def _too_long(tasks: Sequence[LmEvalTask], context: int) -> list[str]:
+    asked_whole = [task for task in tasks if task.config["output_type"] != "loglikelihood_rolling"]
+    return [
+        f"{task.name}: prompts of up to {task.longest:,} bytes may not fit the context of {context:,} tokens; lm-eval "
+        "cuts off their beginning where a run of ours leaves out examples."
+        for task in asked_whole
+        if task.longest > context
+    ]

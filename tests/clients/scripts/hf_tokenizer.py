@@ -1,7 +1,7 @@
 """Make a tokenizer of the transformers library from a GGUF's byte-level BPE.
 
-Arguments: a folder with ``vocabulary.json`` (``tokens`` and ``merges``; the first two tokens are BOS and EOS), where the
-tokenizer is written too. Prints the ids that it gives a text.
+Arguments: a folder with ``vocabulary.json`` (``tokens`` and ``merges``; the first two tokens are BOS and EOS), into
+which the tokenizer is written too; and a text, whose ids are printed.
 """
 
 from __future__ import annotations
@@ -22,7 +22,9 @@ vocabulary = json.loads((folder / "vocabulary.json").read_text())
 tokens = vocabulary["tokens"]
 bos, eos = tokens[:2]
 made = Tokenizer(
-    models.BPE({token: number for number, token in enumerate(tokens)}, [tuple(m.split(" ")) for m in vocabulary["merges"]])
+    models.BPE(
+        {token: number for number, token in enumerate(tokens)}, [tuple(m.split(" ")) for m in vocabulary["merges"]]
+    )
 )
 made.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in (bos, eos)])
 made.pre_tokenizer = pre_tokenizers.Sequence(
@@ -31,4 +33,6 @@ made.pre_tokenizer = pre_tokenizers.Sequence(
 made.decoder = decoders.ByteLevel()
 made.post_processor = processors.TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, 0)])
 PreTrainedTokenizerFast(tokenizer_object=made, bos_token=bos, eos_token=eos).save_pretrained(folder)
-print(json.dumps(AutoTokenizer.from_pretrained(folder)("It's 12 o'clock in 東京.\n", add_special_tokens=True).input_ids))
+print(
+    json.dumps(AutoTokenizer.from_pretrained(folder)("It's 12 o'clock in 東京.\n", add_special_tokens=True).input_ids)
+)
