@@ -14,6 +14,7 @@ from rich.text import Text
 from harness.commands.shared import AsJson, make_console
 from harness.doctor.diagnosis import Diagnosis, Outcome
 from harness.doctor.examine import examine
+from harness.doctor.subjects import Subject
 from harness.errors import RunError, UserError
 
 EXIT_FAULT = 1
@@ -62,6 +63,9 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
     for client in diagnosis.clients:
         clients.add_row(client.name, _coloured(client.verdict), "\n".join(client.reasons))
     console.print(checks)
+    done = {check.name for check in diagnosis.checks}
+    if skipped := ", ".join(subject for subject in Subject if subject not in done):
+        console.print(f"\nNot looked at, for what they rest on is missing or wrong: {skipped}.")
     console.print()
     console.print(clients)
     faults = sum(check.outcome is Outcome.FAULT for check in diagnosis.checks)

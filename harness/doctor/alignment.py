@@ -21,7 +21,8 @@ FEWEST = 3
 """Tokens that must be comparable."""
 K = 5
 WORD = re.compile(r" [A-Za-z]+")
-PRINTABLE = re.compile(r"[ -~]+")
+SOLID = re.compile(r" ?[!-~]+")
+"""No space at its end: some vocabularies drop it there."""
 
 
 class Step(NamedTuple):
@@ -40,7 +41,7 @@ def grow(case: Case) -> tuple[str, list[Step]]:
     for number in range(N_STEPS):
         top = _next(case, text)
         likely = sorted(top, key=lambda token: -top[token])
-        words = [token for token in likely if WORD.fullmatch(token)] or list(filter(PRINTABLE.fullmatch, likely))
+        words = [token for token in likely if WORD.fullmatch(token)] or list(filter(SOLID.fullmatch, likely))
         if not words:
             break
         steps.append(Step(text, words[min(number % 2, len(words) - 1)], top))
@@ -57,20 +58,24 @@ def _next(case: Case, text: str) -> dict[str, float]:
 def aligned(case: Case) -> Finding:
     """Whether echoed log-probabilities are those of the tokens at which they stand."""
     text, steps = grow(case)
-    arrays = case.score(text, K)
+    return judge_alignment("Echoed log-probabilities", steps, case.score(text, K))
+
+
+def judge_alignment(what: str, steps: list[Step], arrays: Arrays) -> Finding:
+    """Whether the entries of a grown text are those of its steps; ``what`` is the subject of sentences about them."""
     pairs = _pairs(arrays, steps)
     if len(pairs) < FEWEST:
-        return absent(f"No {FEWEST} tokens of an echo could be compared with completions of one token.")
+        return absent(f"{what} could be compared with completions of one token at {len(pairs)} tokens only.")
     gap = functools.partial(_gap, arrays.values, pairs)
     if gap(0) <= TOLERANCE:
-        return good(f"{len(pairs)} tokens have the log-probabilities with which they were generated.")
+        return good(f"{what} are those with which the tokens are generated.")
     if gap(1) <= TOLERANCE:
-        return fault("Echoed log-probabilities stand one token too late: each is that of the token before.")
+        return fault(f"{what} stand one token too late: each is that of the token before.")
     if gap(-1) <= TOLERANCE:
-        return fault("Echoed log-probabilities stand one token too early: each is that of the token after.")
+        return fault(f"{what} stand one token too early: each is that of the token after.")
     return fault(
-        f"Echoed log-probabilities are not those of their tokens: they are {gap(0):.1f} nats off on average "
-        "from those with which the tokens are generated."
+        f"{what} are not those of their tokens: on average they are {gap(0):.1f} nats off "
+        "those with which the tokens are generated."
     )
 
 
@@ -137,24 +142,24 @@ def generated_values(case: Case) -> Finding:
 
 
 def generated_tops(case: Case) -> Finding:
-    """As many alternatives as were asked for, the chosen token among them."""
+    """As many alternatives as were asked for."""
     arrays = case.generated.arrays
     if not arrays.tops:
         return absent("Generated logprobs have no top_logprobs.")
     most = max(len(top or ()) for top in arrays.tops)
     if not K <= most <= K + 1:
         return fault(f"logprobs {K} gives {most} alternatives at a token.")
-    if trouble := _inconsistency(arrays):
-        return fault(f"Generated {trouble}")
-    return good(f"logprobs {K} gives {K} alternatives, the chosen token among them.")
+    return good(f"logprobs {K} gives {K} alternatives.")
 
 
 def generated_alignment(case: Case) -> Finding:
-    """Whether the first entry of a longer completion is that of a completion of one token."""
+    """Whether a greedy token is the likeliest of its entry, and a first entry that of a completion of one token."""
+    if trouble := _inconsistency(case.generated.arrays):
+        return fault(f"Generated {trouble}")
     pairs = []
     for prompt in PROMPTS:
         tops = case.patient.complete(prompt, max_tokens=LONGEST, logprobs=K).only.arrays.tops
         pairs.append(((tops[0] if tops else None) or {}, _next(case, prompt)))
     if _apart(pairs) > TOLERANCE:
         return fault(f"The first of {LONGEST} generated tokens has other top_logprobs than when it is generated alone.")
-    return good("A longer completion begins with the entry of a completion of one token.")
+    return good("Generated log-probabilities are those of their tokens.")

@@ -53,10 +53,11 @@ class Arrays:
         begin = self.text.find(prompt)
         if begin < 0:
             raise Broken(f"The tokens of the prompt {short(prompt)} add up to {short(self.text)}.")
-        ends = list(itertools.accumulate(map(len, self.tokens)))
-        before = sum(end <= begin for end in ends)
-        within = sum(end - len(token) < begin + len(prompt) for token, end in zip(self.tokens, ends, strict=True))
-        return Parts(before, within - before, len(ends) - within)
+        # A token may have no character, such as the space that a vocabulary puts before a text.
+        begins = list(itertools.accumulate(map(len, self.tokens), initial=0))[:-1]
+        before = sum(position < begin for position in begins)
+        within = sum(position < begin + len(prompt) for position in begins)
+        return Parts(before, within - before, len(begins) - within)
 
     def cut(self, begin: int, end: int) -> Arrays:
         """Some of the entries."""

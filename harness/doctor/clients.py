@@ -159,14 +159,13 @@ def judge(checks: Iterable[Check]) -> tuple[Client, ...]:
 
 
 def _judge(name: str, needs: tuple[Need, ...], found: dict[str, Check]) -> Client:
-    verdicts, reasons = [], []
+    reasons: dict[Verdict, list[str]] = {FAILS: [], WRONG: []}
     for need in needs:
         check = found.get(str(need.subject))
         if check is None or check.outcome is Outcome.GOOD or (check.outcome is Outcome.ABSENT and need.may_lack):
             continue
         is_fault = check.outcome is Outcome.FAULT
-        verdicts.append(need.then if is_fault else FAILS)
-        reasons.append((need.why if is_fault else "") or check.finding)
+        reasons[need.then if is_fault else FAILS].append((need.why if is_fault else "") or check.finding)
     # A client that stops with an error gets no numbers, wrong or right.
-    verdict = FAILS if FAILS in verdicts else WRONG if verdicts else RIGHT
-    return Client(name, verdict, tuple(dict.fromkeys(reasons)))
+    verdict = next((verdict for verdict, sentences in reasons.items() if sentences), RIGHT)
+    return Client(name, verdict, tuple(dict.fromkeys(reasons.get(verdict, ()))))

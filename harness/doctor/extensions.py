@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.doctor.alignment import FEWEST, START, grow
-from harness.doctor.answers import TOLERANCE, Refused, short
+from harness.doctor.alignment import START, grow, judge_alignment
+from harness.doctor.answers import Arrays, Refused, short
 from harness.doctor.case import Case, Finding, absent, fault, good
 from harness.doctor.subjects import Subject
 
@@ -23,27 +23,17 @@ def prompt_logprobs(case: Case) -> Finding:
     found = case.patient.complete(text, max_tokens=1, prompt_logprobs=1).only.raw.get("prompt_logprobs")
     if not isinstance(found, list) or not all(entry is None or (isinstance(entry, dict) and entry) for entry in found):
         return fault(f"prompt_logprobs is no list of null and objects: {short(found)}.")
-    firsts: list[Any] = [next(iter(entry.values())) if entry else None for entry in found]
-    position, gaps = len(text), []
-    for first in reversed(firsts):
-        name = first.get("decoded_token") if isinstance(first, dict) else None
-        if not isinstance(name, str) or not name:
-            break
-        position -= len(name)
-        if not text.startswith(name, max(position, 0)):
-            return fault(f"prompt_logprobs name {name!r} first where {text[max(position, 0) :][: len(name)]!r} stands.")
-        gaps += [
-            abs(first["logprob"] - step.top[name])
-            for step in steps
-            if len(step.before) == position and name in step.top
-        ]
-    if len(gaps) < FEWEST:
-        return absent(f"No {FEWEST} tokens of prompt_logprobs could be compared with completions of one token.")
-    if sum(gaps) / len(gaps) > TOLERANCE:
-        return fault(
-            f"prompt_logprobs are {sum(gaps) / len(gaps):.1f} nats off those with which the tokens are generated."
-        )
-    return good(f"{len(gaps)} tokens have the log-probabilities with which they were generated.")
+    firsts: list[Any] = [next(iter(entry.values())) if entry else {} for entry in found]
+    entries = [first if isinstance(first, dict) else {} for first in firsts]
+    names = [str(entry.get("decoded_token") or "") for entry in entries]
+    arrays = Arrays(names, [entry.get("logprob") for entry in entries], [], [])
+    if None in arrays.values[1:]:
+        return fault("An entry of prompt_logprobs after the first has no logprob.")
+    # The first token has null and no name, a BOS before it too.
+    lacking = text[: len(text) - len(arrays.text)]
+    if lacking + arrays.text != text:
+        return fault(f"prompt_logprobs name first {short(arrays.text)}, where the prompt has {short(text)}.")
+    return judge_alignment("prompt_logprobs", steps, Arrays([lacking, *names], [None, *arrays.values], [], []))
 
 
 def _chat(case: Case, **fields: Any) -> dict[str, Any]:

@@ -9,7 +9,6 @@ from harness.doctor.case import PROMPT, Case, Finding, absent, fault, good
 from harness.doctor.subjects import Subject
 
 TEXTS = (
-    "One two three.",
     " a  b   c ",
     "line\nline\n\n\tend",
     "Naïve, in Köln: 日本 and 🙂 done.",
@@ -21,18 +20,19 @@ def round_trip(case: Case) -> Finding:
     """Text into tokens and back."""
     if case.dialect is None:
         return absent("There is no /tokenize and /detokenize.")
-    for text in TEXTS:
-        back = case.detokenize(case.tokenize(text))
-        # A vocabulary without a character cannot give it back; what it makes of a text is what it echoes.
-        if back not in (text, _echoed(case, text)):
+    for text in (PROMPT, *TEXTS):
+        tokens = case.tokenize(text)
+        back = case.detokenize(tokens)
+        if back != text and (text == PROMPT or _can_spell(case, text, back)):
             return fault(f"{text!r} comes back from its tokens as {back!r}.")
-    return good(f"{len(TEXTS)} texts come back from their tokens as they were.")
+    return good(f"{1 + len(TEXTS)} texts come back from their tokens as they were.")
 
 
-def _echoed(case: Case, text: str) -> str:
-    if not case.is_good(Subject.ECHO, Subject.NOTHING_MORE):
-        return text
-    return case.patient.complete(text, max_tokens=0, echo=True).only.text
+def _can_spell(case: Case, text: str, back: str) -> bool:
+    """Whether its vocabulary has a text: then the echo is that text; without an echo, what came back must be stable."""
+    if case.is_good(Subject.ECHO, Subject.NOTHING_MORE):
+        return case.patient.complete(text, max_tokens=0, echo=True).only.text == text
+    return case.tokenize(back) != case.tokenize(text)
 
 
 def counts(case: Case) -> Finding:
@@ -64,7 +64,7 @@ def ids(case: Case) -> Finding:
         case.patient.complete(tokens, max_tokens=1)
         return good("Prompts of token ids are taken.")
     arrays = case.score_ids(tokens)
-    if arrays.text != PROMPT:
+    if arrays.text.removeprefix(" ") != PROMPT:  # some vocabularies have a space before every text
         return fault(f"The token ids of {PROMPT!r} are echoed as {short(arrays.text)}.")
     return good("Prompts of token ids come back as the tokens that they are.")
 
