@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
 from harness.adaptation.in_context import answer_space
@@ -46,7 +46,7 @@ class Form(NamedTuple):
 
 def whole_prompts(request: Request) -> list[str]:
     """Each prompt in words, with what is scored after it."""
-    return [_text(prompt.context) + _text(prompt.continuation) for prompt in request.prompts]
+    return ["".join(_pair(prompt)) for prompt in request.prompts]
 
 
 def choice_delimiter(task: Task) -> str:
@@ -55,16 +55,12 @@ def choice_delimiter(task: Task) -> str:
     return "" if task.spec.method == "multiple_choice_separate_partial" or len(spaces) > 1 else spaces.pop()
 
 
-def _text(part: str | Sequence[int]) -> str:
-    """Part of a prompt in words: where there is no context it is token ids, which are bytes here."""
-    return part if isinstance(part, str) else ByteWindow().detokenize(list(part))
-
-
 def _pair(prompt: Prompt) -> tuple[str, str]:
-    """Context and continuation."""
-    if isinstance(prompt.context, str):
-        return prompt.context, _text(prompt.continuation)
-    return "", _text(prompt.context) + _text(prompt.continuation)
+    """Context and continuation. Where there is no context a prompt is token ids, which are bytes here."""
+    if isinstance(prompt.context, str) and isinstance(prompt.continuation, str):
+        return prompt.context, prompt.continuation
+    whole = prompt.whole
+    return "", whole if isinstance(whole, str) else ByteWindow().detokenize(whole)
 
 
 def _choice_row(task: Task, asked: Asked) -> Row:

@@ -64,8 +64,8 @@ def _ask_line(served: Served, context: int, tasks: str) -> str:
     model = served.model
     if set(",=") & set(model.id):
         raise UserError(
-            f"lm-eval cannot be told of a model called '{model.id}': it takes commas and equals signs for its own; serve "
-            "it under another name."
+            f"lm-eval cannot be told of a model called '{model.id}': it takes commas and equals signs for its own; "
+            "serve it under another name."
         )
     arguments = {"model": model.id, "base_url": f"{served.url}/completions", "tokenizer_backend": "remote"}
     arguments |= {"max_length": str(context), "num_concurrent": "4"}
