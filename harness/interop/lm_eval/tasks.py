@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import io
+import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
+
+import pyarrow as pa
+from pyarrow.json import ReadOptions, read_json
 
 from harness.adaptation.window import ByteWindow
 from harness.execution.tasks import Task
@@ -61,6 +66,8 @@ def _lm_eval_task(task: Task, perturbation: str) -> LmEvalTask | LeftOut:
         rows = [row | ({"gold": row["gold"][0]} if golds else {}) for row in rows]
     elif method == "multiple_choice_separate_partial":
         return LeftOut(name, "lm-eval takes one right choice where each choice has a context of its own")
+    if _become_times(rows):
+        return LeftOut(name, "all its answers are dates, which lm-eval's reader of JSON turns into another text")
     metrics = form.metrics if any(golds) or not golds else ("bypass",)
     ours = task.metrics[0].name
     return LmEvalTask(
@@ -97,6 +104,19 @@ def _about(asked: Asked) -> Row:
     """What lm-eval's log of samples is to tell of the instance, so that results can be paired."""
     instance = asked.instance
     return {"id": instance.id, "kind": instance.kind, "group": instance.group}
+
+
+def _become_times(rows: Sequence[Row]) -> bool:
+    """Whether a column of answers would be read as points in time, as pyarrow reads one that has nothing else."""
+    for name in ("gold", "choices"):
+        values = [row[name] for row in rows if row.get(name)]
+        lines = "".join(json.dumps({name: value}) + "\n" for value in values).encode()
+        if not lines:
+            continue
+        found = read_json(io.BytesIO(lines), ReadOptions(block_size=len(lines) + 1)).schema.field(name).type
+        if pa.types.is_timestamp(found.value_type if pa.types.is_list(found) else found):
+            return True
+    return False
 
 
 def _more_keys(task: Task, form: Form) -> Row:

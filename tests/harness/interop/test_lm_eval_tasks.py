@@ -152,6 +152,15 @@ def test_which_metric_of_lm_evals_is_ours(method: str, normalization: str, ours:
     assert (made.ours, made.theirs) == (ours, theirs)
 
 
+@pytest.mark.parametrize("method", ["generation", "multiple_choice_separate_original"])
+def test_answers_that_would_be_read_as_times_are_left_out(method: str) -> None:
+    dates = question("When?", "*2019-05-05", "2019-05-06 10:00:00")
+    (made,) = lm_eval_tasks(task_of(quiz(dates, method=method)))
+    assert isinstance(made, LeftOut)
+    assert "dates" in made.why
+    assert len(exported(quiz(dates, COLOUR, method=method)).rows) == 2
+
+
 def test_each_perturbation_and_each_trial_is_a_task_of_its_own() -> None:
     asking = Asking(max_instances=None, seed=0, trials=2, perturbations=tuple(find_perturbations(["lowercase"])))
     tasks = plan_tasks(quiz(COLOUR), open_store(None), asking)
