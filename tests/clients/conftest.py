@@ -59,6 +59,10 @@ class Client:
         """Run a program that lies beside the interpreter, such as ``helm-run``; it has to end well."""
         return self._run([str(self.python.parent / name), *map(str, words)], cwd, env, timeout)
 
+    def shell(self, line: str, *, cwd: Path, timeout: float = 240) -> subprocess.CompletedProcess[str]:
+        """Run a line that somebody would paste; its programs are those beside the interpreter. It has to end well."""
+        return self._run(["bash", "-euo", "pipefail", "-c", line], cwd, None, timeout)
+
     def script(self, source: str, *arguments: str | Path, timeout: float = 240) -> Any:
         """What a script prints last, as JSON."""
         return _last_line(self.run("-c", source, *arguments, timeout=timeout))

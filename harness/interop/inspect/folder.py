@@ -1,0 +1,66 @@
+"""The folder that Inspect is started in: ``tasks.py``, what it needs, ``data/NAME.jsonl``, and a README."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+
+from harness.errors import UserError
+from harness.interop.inspect.readme import readme
+from harness.interop.inspect.tasks import InspectTask, LeftOut, inspect_tasks
+from harness.interop.served import served_models
+from harness.interop.source import Source
+
+SUPPORT = "quant_harness.py"
+_HEAD = '''"""Tasks that quant-harness exported: ``inspect eval tasks.py``, or ``tasks.py@NAME`` for one of them."""
+
+from inspect_ai import Task, task
+from quant_harness import exported
+'''
+_TASK = '''
+
+@task
+def {name}(bos: str = "") -> Task:
+    """{n} questions."""
+    return exported("{name}", bos)
+'''
+
+
+def write_inspect(folder: Path, source: Source, port: int) -> list[str]:
+    """Write what Inspect needs to ask the tasks of the models.
+
+    Args:
+        folder: an empty one.
+        source: models and tasks.
+        port: of the first model that is yet to be served; each other one has the next.
+
+    Returns:
+        A sentence for each task that is left out.
+
+    Raises:
+        UserError: Inspect can ask none of the tasks, or there are more models than ports.
+    """
+    found = [one for task in source.tasks for one in inspect_tasks(task)]
+    tasks = [one for one in found if isinstance(one, InspectTask)]
+    left_out = [f"{one.name} is left out: {one.why}." for one in found if isinstance(one, LeftOut)]
+    if not tasks:
+        raise UserError(f"Inspect can ask none of these tasks; name other scenarios. {' '.join(left_out)}")
+    served = served_models(source, port)
+    write_tasks(folder, tasks)
+    text = readme(served, source.context, tasks, [*left_out, *source.notes])
+    (folder / "README.md").write_text(text, encoding="utf-8")
+    return left_out
+
+
+def write_tasks(folder: Path, tasks: Sequence[InspectTask]) -> None:
+    """Write the tasks and their data."""
+    (folder / SUPPORT).write_bytes(Path(__file__).with_name(SUPPORT).read_bytes())
+    functions = (_TASK.format(name=task.name, n=len(task.rows)) for task in tasks)
+    (folder / "tasks.py").write_text(_HEAD + "".join(functions), encoding="utf-8")
+    specs = {task.name: task.spec for task in tasks}
+    (folder / "tasks.json").write_text(json.dumps(specs, indent=2) + "\n", encoding="utf-8")
+    (folder / "data").mkdir()
+    for task in tasks:
+        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in task.rows)
+        (folder / "data" / f"{task.name}.jsonl").write_text("".join(lines), encoding="utf-8")
