@@ -28,7 +28,10 @@ if TYPE_CHECKING:
     from tests.conftest import ServerUnderTest
 
 METHODS = ("multiple_choice_separate_original", "multiple_choice_separate_calibrated")
-WRITTEN, CHOICES = ("world_facts", "world_choice_joint"), ("world_choice_separate", "odd_separate", "odd_calibrated")
+WRITTEN, CHOICES = (
+    ("world_facts", "world_choice_joint"),
+    ("world_choice_separate", "odd_separate", "odd_calibrated", "blank"),
+)
 TEXT = "world_text"
 
 
@@ -54,7 +57,7 @@ ODD = Scenario(
 
 @pytest.fixture(scope="module")
 def tasks() -> list[Task]:
-    """Seven tasks; one of them is such that Inspect cannot ask it."""
+    """Eight tasks; one of them is such that Inspect cannot ask it."""
     greedy = Scenario(
         name="greedy",
         description="What Inspect cannot ask",
@@ -63,7 +66,15 @@ def tasks() -> list[Task]:
         load=lambda _store: Data([], [_choice("greedy-0", "The capital of Broomland is", "*Kirripolis")]),
         made_from="1",
     )
-    scenarios = [*(SCENARIOS[name] for name in ("world_facts", "world_choice", "world_text")), ODD, greedy]
+    blank = Scenario(
+        name="blank",
+        description="Choices in the middle",
+        adapters=(AdapterSpec(method="multiple_choice_separate_partial", n_shots=0),),
+        metrics=("exact_match",),
+        load=lambda _store: Data([], [_choice("blank-0", "The money of _ is the leek.", "*Zoxia", "Broomland")]),
+        made_from="1",
+    )
+    scenarios = [*(SCENARIOS[name] for name in ("world_facts", "world_choice", "world_text")), ODD, blank, greedy]
     asking = Asking(max_instances=8, seed=3)
     return [task for scenario in scenarios for task in plan_tasks(scenario, open_store(None), asking)]
 
@@ -95,7 +106,7 @@ def theirs(
     assert command is not None
     clients_python.shell(f"{command[1]} --log-format json --display plain", cwd=folder)
     logs = [json.loads(path.read_text(encoding="utf-8")) for path in (folder / "logs").glob("*.json")]
-    assert [log["status"] for log in logs] == ["success"] * 6
+    assert [log["status"] for log in logs] == ["success"] * 7
     return {log["eval"]["task"]: {sample["id"]: sample for sample in log["samples"]} for log in logs}
 
 

@@ -91,8 +91,10 @@ def _name(task: Task, perturbation: str) -> str:
 def _how(task: Task, kind: str) -> Row:
     if kind == "written":
         return {"max_tokens": task.spec.max_tokens, "stop": list(task.spec.stop)}
-    calibrated = task.spec.method == "multiple_choice_separate_calibrated"
-    return {"normalization": "none" if calibrated else task.spec.normalization} if kind == "choices" else {}
+    if kind == "text":
+        return {}
+    is_original = task.spec.method == "multiple_choice_separate_original"
+    return {"normalization": task.spec.normalization if is_original else "none"}  # the other two divide by nothing
 
 
 def _written_row(instance: Instance, request: Request) -> Row:

@@ -93,6 +93,14 @@ def test_choices_are_scored_as_we_score_them(method: str) -> None:
     assert made.spec["normalization"] == ("character" if method.endswith("original") else "none")
 
 
+def test_choices_in_a_blank_are_divided_by_nothing() -> None:
+    blank = Instance("q-3", "The colour of _ is a good one.", GRASS.references)
+    made = exported("multiple_choice_separate_partial", blank, n_shots=0, layout=BARE)
+    assert made.spec["normalization"] == "none"
+    prompts = made.rows[0]["metadata"]["prompts"]
+    assert prompts == [[f"The colour of {choice}", " is a good one."] for choice in ("green", "red")]
+
+
 def test_choices_after_nothing_are_left_out() -> None:
     bare = Instance("q-2", "", GRASS.references)
     (made,) = inspect_tasks(task_of("multiple_choice_separate_original", bare, n_shots=0, layout=BARE))
