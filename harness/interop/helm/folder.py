@@ -11,9 +11,10 @@ import yaml
 
 from harness.errors import UserError
 from harness.interop.helm.custom import CUSTOM, custom_tasks
-from harness.interop.helm.models import Served, write_models
+from harness.interop.helm.models import name_of, write_models
 from harness.interop.helm.questions import BITS_PER_BYTE, HelmTask, LeftOut, helm_tasks
 from harness.interop.helm.readme import readme
+from harness.interop.served import Served
 from harness.interop.source import Source
 
 PLUGIN, ENTRIES, CUSTOM_ENTRIES, SCHEMA = "quant_harness.py", "run_entries.conf", "custom_mcqa.conf", "schema.yaml"
@@ -60,7 +61,7 @@ def write_helm(folder: Path, source: Source, port: int) -> list[str]:
 def _entries(served: Sequence[Served], descriptions: Iterable[str]) -> str:
     """Run entries in HOCON, every task for every model."""
     lines = [
-        f"  {{description: {json.dumps(f'{description},model={one.name}')}, priority: 1}}"
+        f"  {{description: {json.dumps(f'{description},model={name_of(one.model)}')}, priority: 1}}"
         for description in descriptions
         for one in served
     ]

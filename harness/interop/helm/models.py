@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import shlex
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -12,29 +10,17 @@ import yaml
 
 from harness.errors import RunError, UserError
 from harness.interop.models import ExportedModel
+from harness.interop.served import Served, served_models
 from harness.interop.source import Source
-from harness.models.config import ServeConfig
 
 ORGANIZATION = "quant-harness"
 """What names of models begin with in HELM, and the name of its cache's file."""
-_MOST_PORT = 65535
 _SECONDS = 30
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
-    """A model at the place where HELM will ask it."""
-
-    model: ExportedModel
-    url: str
-    """With ``/v1``."""
-    command: str
-    """What starts its server, for a shell; empty where it runs already."""
-
-    @property
-    def name(self) -> str:
-        """HELM's name for the model, its deployment and its tokenizer."""
-        return f"{ORGANIZATION}/{self.model.id.replace('/', '_')}"
+def name_of(model: ExportedModel) -> str:
+    """HELM's name for a model, its deployment and its tokenizer."""
+    return f"{ORGANIZATION}/{model.id.replace('/', '_')}"
 
 
 def write_models(folder: Path, source: Source, port: int) -> list[Served]:
@@ -42,38 +28,22 @@ def write_models(folder: Path, source: Source, port: int) -> list[Served]:
 
     Raises:
         UserError: there are more models than ports, or an endpoint has no tokenizer for HELM.
+        RunError: an endpoint does not answer.
     """
-    served: list[Served] = []
-    for model in source.models:
-        at = port + sum(1 for one in served if one.command)
-        if model.url:
-            _check_tokenizer(model.label, model.url)
-        elif at > _MOST_PORT:
-            raise UserError(f"--port: {port} leaves no port for {model.label}; give a lower one.")
-        command = "" if model.url else _command(model, at)
-        served.append(Served(model, model.url or f"http://127.0.0.1:{at}/v1", command))
+    served = served_models(source, port)
+    for one in served:
+        if not one.command:
+            _check_tokenizer(one.model.label, one.url)
     folder.mkdir()
     for name, key, what in (
         ("model_deployments", "model_deployments", [_deployment(one, source.context) for one in served]),
         ("tokenizer_configs", "tokenizer_configs", [_tokenizer(one) for one in served]),
-        ("model_metadata", "models", [_metadata(one) for one in served]),
+        ("model_metadata", "models", [_metadata(one.model) for one in served]),
     ):
         text = yaml.safe_dump({key: what}, sort_keys=False, allow_unicode=True)
         (folder / f"{name}.yaml").write_text(text, encoding="utf-8")
     (folder / "credentials.conf").touch()  # HELM wants it, and there is nothing to say
     return served
-
-
-def _command(model: ExportedModel, port: int) -> str:
-    file = str(model.file) if model.file else f"PATH/TO/{model.file_name}"
-    ours, plain = model.serve.model_dump(), ServeConfig().model_dump()
-    options = [
-        word
-        for name, value in ours.items()
-        if value != plain[name]
-        for word in (f"--{name.replace('_', '-')}", str(value))
-    ]
-    return shlex.join(["harness", "serve", file, "--alias", model.id, "--port", str(port), *options])
 
 
 def _check_tokenizer(label: str, url: str) -> None:
@@ -99,15 +69,16 @@ def _check_tokenizer(label: str, url: str) -> None:
 
 
 def _deployment(served: Served, context: int) -> dict[str, Any]:
+    model, name = served.model, name_of(served.model)
     # A server puts BOS before every text that has none, and HELM does not count it.
-    room = context - (1 if served.model.tokens.bos else 0)
-    client = {"base_url": served.url, "api_key": "EMPTY", "openai_model_name": served.model.id, "timeout": 3600}
+    room = context - (1 if model.tokens.bos else 0)
+    client = {"base_url": served.url, "api_key": "EMPTY", "openai_model_name": model.id, "timeout": 3600}
     return {
-        "name": served.name,
-        "model_name": served.name,
-        "tokenizer_name": served.name,
+        "name": name,
+        "model_name": name,
+        "tokenizer_name": name,
         # The first window of a running text has BOS before it, as HELM's prefix token.
-        "max_sequence_length": room - (1 if served.model.tokens.bos else 0),
+        "max_sequence_length": room - (1 if model.tokens.bos else 0),
         "max_request_length": room,
         "client_spec": {"class_name": "helm.clients.openai_client.OpenAILegacyCompletionsClient", "args": client},
     }
@@ -115,7 +86,7 @@ def _deployment(served: Served, context: int) -> dict[str, Any]:
 
 def _tokenizer(served: Served) -> dict[str, Any]:
     return {
-        "name": served.name,
+        "name": name_of(served.model),
         "tokenizer_spec": {
             "class_name": "helm.tokenizers.http_model_tokenizer.HTTPModelTokenizer",
             "args": {"base_url": served.url.removesuffix("/v1")},
@@ -125,11 +96,11 @@ def _tokenizer(served: Served) -> dict[str, Any]:
     }
 
 
-def _metadata(served: Served) -> dict[str, Any]:
+def _metadata(model: ExportedModel) -> dict[str, Any]:
     return {
-        "name": served.name,
-        "display_name": served.model.label,
-        "description": served.model.file_name or served.url,
+        "name": name_of(model),
+        "display_name": model.label,
+        "description": model.file_name or f"an endpoint that serves {model.id}",
         "creator_organization_name": ORGANIZATION,
         "access": "open",
         "release_date": None,

@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.interop.helm.custom import CustomTask
-from harness.interop.helm.models import Served
 from harness.interop.helm.questions import HelmTask
+from harness.interop.served import Served
 
 _TEXT = """\
 # These tasks in HELM
