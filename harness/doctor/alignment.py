@@ -1,71 +1,31 @@
-"""Checks that log-probabilities belong to their tokens.
-
-The yardstick is a completion of one token: where there is one entry, none can stand in another's place. A text is grown
-token by token from such completions, now with the likeliest next word and now with the second, so that neighbouring
-log-probabilities differ; then it is sent to be scored as a whole.
-"""
+"""Checks that log-probabilities belong to their tokens: against completions of one token (:mod:`steps`)."""
 
 from __future__ import annotations
 
 import functools
-import re
-from typing import NamedTuple
 
 from harness.doctor.answers import TOLERANCE, Arrays
 from harness.doctor.case import LONGEST, PROMPTS, Case, Finding, absent, fault, good
 from harness.doctor.echo import judge_values
+from harness.doctor.steps import K, Step, likely_next
 
-START = "One two three. The name of the"
-N_STEPS = 6
 FEWEST = 3
 """Tokens that must be comparable."""
-K = 5
-WORD = re.compile(r" [A-Za-z]+")
-SOLID = re.compile(r" ?[!-~]+")
-"""No space at its end: some vocabularies drop it there."""
 
 
-class Step(NamedTuple):
-    """One token, and what was likely to stand there."""
-
-    before: str
-    """The text before it."""
-    token: str
-    top: dict[str, float]
-    """Of the one-token completion of ``before``."""
-
-
-def grow(case: Case) -> tuple[str, list[Step]]:
-    """A text made of likely words, and its steps; raises as :meth:`Case.score` does."""
-    text, steps = START, []
-    for number in range(N_STEPS):
-        top = _next(case, text)
-        likely = sorted(top, key=lambda token: -top[token])
-        words = [token for token in likely if WORD.fullmatch(token)] or list(filter(SOLID.fullmatch, likely))
-        if not words:
-            break
-        steps.append(Step(text, words[min(number % 2, len(words) - 1)], top))
-        text += steps[-1].token
-    return text, steps
-
-
-def _next(case: Case, text: str) -> dict[str, float]:
-    """The likeliest tokens after a text; none where generation ended at once."""
-    tops = case.patient.complete(text, max_tokens=1, logprobs=K).only.arrays.tops
-    return (tops[0] if tops else None) or {}
-
-
-def aligned(case: Case) -> Finding:
+def aligned(case: Case) -> Finding | None:
     """Whether echoed log-probabilities are those of the tokens at which they stand."""
-    text, steps = grow(case)
-    return judge_alignment("Echoed log-probabilities", steps, case.score(text, K))
+    return judge_alignment("Echoed log-probabilities", case.grown.steps, case.score(case.grown.text, K))
 
 
-def judge_alignment(what: str, steps: list[Step], arrays: Arrays) -> Finding:
-    """Whether the entries of a grown text are those of its steps; ``what`` is the subject of sentences about them."""
+def judge_alignment(what: str, steps: list[Step], arrays: Arrays) -> Finding | None:
+    """Whether the entries of a grown text are those of its steps; ``what`` is the subject of sentences.
+
+    None if they are tokenized otherwise, so that too few can be compared.
+    """
     pairs = _pairs(arrays, steps)
     if len(pairs) < FEWEST:
-        return absent(f"{what} could be compared with completions of one token at {len(pairs)} tokens only.")
+        return None
     gap = functools.partial(_gap, arrays.values, pairs)
     if gap(0) <= TOLERANCE:
         return good(f"{what} are those with which the tokens are generated.")
@@ -102,13 +62,12 @@ def _gap(values: list[float | None], pairs: list[tuple[int, Step]], shift: int) 
 
 def tops(case: Case) -> Finding:
     """Whether echoed alternatives are those of their positions, and hold the token that stands there."""
-    text, steps = grow(case)
-    arrays = case.score(text, K)
+    arrays = case.score(case.grown.text, K)
     if not arrays.tops:
         return absent("Echoed logprobs have no top_logprobs.")
     if trouble := _inconsistency(arrays.cut(1, len(arrays.tokens))):
         return fault(f"Echoed {trouble}")
-    pairs = [(arrays.tops[index] or {}, step.top) for index, step in _pairs(arrays, steps)]
+    pairs = [(arrays.tops[index] or {}, step.top) for index, step in _pairs(arrays, case.grown.steps)]
     if _apart(pairs) > TOLERANCE:
         return fault("Echoed top_logprobs are not those of their positions: completions of one token have others.")
     return good("Echoed top_logprobs hold the token that stands there, and the likeliest.")
@@ -159,7 +118,7 @@ def generated_alignment(case: Case) -> Finding:
     pairs = []
     for prompt in PROMPTS:
         tops = case.patient.complete(prompt, max_tokens=LONGEST, logprobs=K).only.arrays.tops
-        pairs.append(((tops[0] if tops else None) or {}, _next(case, prompt)))
+        pairs.append(((tops[0] if tops else None) or {}, likely_next(case.patient, prompt)))
     if _apart(pairs) > TOLERANCE:
         return fault(f"The first of {LONGEST} generated tokens has other top_logprobs than when it is generated alone.")
     return good("Generated log-probabilities are those of their tokens.")

@@ -10,6 +10,7 @@ from typing import NamedTuple
 from harness.doctor.answers import Arrays, Broken, Choice, Refused
 from harness.doctor.diagnosis import Outcome
 from harness.doctor.patient import Patient
+from harness.doctor.steps import Grown, grow
 from harness.doctor.subjects import Subject
 from harness.serving.dialects import DETOKENIZE, TOKENIZE, Card, Detokenized, Dialect, Tokenized
 
@@ -63,6 +64,10 @@ class Case:
     nonce: str = field(default_factory=lambda: secrets.token_hex(4))
     """For prompts that nobody sent before."""
 
+    def is_wrong(self, *subjects: Subject) -> bool:
+        """Whether any of these is at fault."""
+        return any(self.found.get(subject) is Outcome.FAULT for subject in subjects)
+
     def is_good(self, *subjects: Subject) -> bool:
         """Whether all these were looked at and are right."""
         return all(self.found.get(subject) is Outcome.GOOD for subject in subjects)
@@ -102,6 +107,21 @@ class Case:
     def generated(self) -> Choice:
         """The same with five alternatives at each token."""
         return self.patient.complete(PROMPT, max_tokens=LONGEST, logprobs=5).only
+
+    @functools.cached_property
+    def echoed(self) -> Choice:
+        """The prompt, echoed, and one token more, as lm-eval asks for it."""
+        return self.patient.complete(PROMPT, max_tokens=1, echo=True, logprobs=1).only
+
+    @functools.cached_property
+    def scored(self) -> Arrays:
+        """The entries of the prompt's tokens."""
+        return self.score(PROMPT)
+
+    @functools.cached_property
+    def grown(self) -> Grown:
+        """A text of which is known what was likely at each token."""
+        return grow(self.patient)
 
     def tokenize(self, text: str, *, special: bool = False) -> list[int]:
         """The tokens of a text, with what stands before a prompt or without.

@@ -50,10 +50,10 @@ _SUMS = (
 )
 _OURS_SCORING = (
     *(Subject.COMPLETIONS, Subject.ARRAYS, Subject.ECHO, Subject.BOS_ECHOED, Subject.NOTHING_MORE, Subject.NULLS),
-    *(Subject.VALUES, Subject.TWICE, Subject.PREFIX, Subject.BATCH),
+    *(Subject.VALUES, Subject.TWICE, Subject.PREFIX, Subject.OFFSETS, Subject.BATCH),
 )
 _OURS_SCORING_TOO = (
-    *(Subject.ALIGNMENT, Subject.OFFSETS, Subject.ROUND_TRIP, Subject.COUNTS, Subject.IDS, Subject.BOS),
+    *(Subject.ALIGNMENT, Subject.ROUND_TRIP, Subject.COUNTS, Subject.IDS, Subject.BOS),
     *(Subject.EOS_INSIDE,),
 )
 _OURS_GENERATION = (Subject.COMPLETIONS, Subject.GREEDY, Subject.MAX_TOKENS, Subject.STOP)

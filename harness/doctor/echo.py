@@ -14,7 +14,7 @@ FRESH = "Entry {nonce}. The first of them went north, and the second of them wen
 
 def echo(case: Case) -> Finding:
     """Whether the prompt comes back at all, as lm-eval asks for it."""
-    found = case.patient.complete(PROMPT, max_tokens=1, echo=True, logprobs=1).only
+    found = case.echoed
     if PROMPT not in found.text:
         return fault(f"echo is ignored: {PROMPT!r} was sent and {short(found.text)} came back.")
     found.arrays.parts(PROMPT)
@@ -23,7 +23,7 @@ def echo(case: Case) -> Finding:
 
 def bos_echoed(case: Case) -> Finding:
     """A BOS that the server adds is not the client's."""
-    found = case.patient.complete(PROMPT, max_tokens=1, echo=True, logprobs=1).only
+    found = case.echoed
     before = found.arrays.parts(PROMPT).before
     if before or not found.text.startswith(PROMPT):
         extra = found.arrays.tokens[:before] or [found.text[: found.text.index(PROMPT)]]
@@ -42,7 +42,7 @@ def nothing_more(case: Case) -> Finding:
 
 def one_more(case: Case) -> Finding:
     """lm-eval's scoring request: it drops one entry at the end, whatever that is."""
-    after = case.patient.complete(PROMPT, max_tokens=1, echo=True, logprobs=1).only.arrays.parts(PROMPT).after
+    after = case.echoed.arrays.parts(PROMPT).after
     if after != 1:
         return fault(f"With max_tokens 1 the echo has {after} entries after the prompt's, in place of one.")
     return good("max_tokens 1 gives one entry after the prompt's.")
@@ -50,7 +50,7 @@ def one_more(case: Case) -> Finding:
 
 def nulls(case: Case) -> Finding:
     """The first token has nothing before it, all others have."""
-    arrays = case.score(PROMPT)
+    arrays = case.scored
     if missing := [name for name, value in zip(arrays.tokens[1:], arrays.values[1:], strict=True) if value is None]:
         return fault(f"{len(missing)} of {len(arrays.tokens)} tokens have null in place of a log-probability.")
     if arrays.values[0] is not None and not case.adds_bos:
@@ -60,7 +60,7 @@ def nulls(case: Case) -> Finding:
 
 def values(case: Case) -> Finding:
     """Finite, not above 0 and not all the same."""
-    return judge_values(case.score(PROMPT), "echoed")
+    return judge_values(case.scored, "echoed")
 
 
 def judge_values(arrays: Arrays, kind: str) -> Finding:

@@ -22,8 +22,12 @@ class Step(NamedTuple):
     """One check, and those without which it would say nothing, or only the same."""
 
     subject: Subject
-    make: Callable[[Case], Finding]
+    make: Callable[[Case], Finding | None]
+    """None where the endpoint gives no occasion to see."""
     needs: tuple[Subject, ...] = ()
+    """All of these must be good."""
+    unless: tuple[Subject, ...] = ()
+    """None of these may be at fault."""
 
 
 def _shape(case: Case) -> Finding:
@@ -64,7 +68,7 @@ STEPS = (
     Step(Subject.TWICE, echo.twice, _SCORES),
     Step(Subject.PREFIX, echo.prefix, _STEADY),
     Step(Subject.ALIGNMENT, alignment.aligned, _STEADY),
-    Step(Subject.TOPS, alignment.tops, (*_STEADY, Subject.ALIGNMENT)),
+    Step(Subject.TOPS, alignment.tops, _STEADY, (Subject.ALIGNMENT,)),
     Step(Subject.OFFSETS, text.offsets, _SCORES),
     Step(Subject.PARTIAL, text.partial, _SCORES),
     Step(Subject.BATCH, batches.batch, _GREEDY),
@@ -72,8 +76,8 @@ STEPS = (
     Step(Subject.ROUND_TRIP, tokens.round_trip, _TEXT),
     Step(Subject.COUNTS, tokens.counts, _TEXT),
     Step(Subject.IDS, tokens.ids, _ROUND_TRIP),
-    Step(Subject.BOS, specials.bos, _IDS),
-    Step(Subject.BOS_SPELLED, specials.bos_spelled, _STEADY),
+    Step(Subject.BOS, specials.bos, _IDS, (Subject.ALIGNMENT,)),
+    Step(Subject.BOS_SPELLED, specials.bos_spelled, _STEADY, (Subject.ALIGNMENT, Subject.BOS)),
     Step(Subject.EOS_INSIDE, specials.eos_inside, _IDS),
     Step(Subject.EOS_AT_END, specials.eos_at_end, _ARRAYS),
     Step(Subject.HELM_TOKENIZER, tokens.helm, _TEXT),
@@ -108,10 +112,12 @@ def examine(url: str, model: str | None, key: str | None, say: Callable[[str], N
         case = Case(patient, cards, read_context(patient.look, card), find_dialect(patient.look, card.id))
         checks = []
         for step in STEPS:
-            if not case.is_good(*step.needs):
+            if not case.is_good(*step.needs) or case.is_wrong(*step.unless):
                 continue
             say(step.subject)
             finding = _make(step, case)
+            if finding is None:
+                continue
             case.found[step.subject] = finding.outcome
             checks.append(Check(str(step.subject), finding.outcome, finding.sentence))
     if not case.is_good(Subject.COMPLETIONS) and not case.is_good(Subject.CHAT):
@@ -119,7 +125,7 @@ def examine(url: str, model: str | None, key: str | None, say: Callable[[str], N
     return Diagnosis(patient.url, patient.model, case.context, tuple(checks), judge(checks))
 
 
-def _make(step: Step, case: Case) -> Finding:
+def _make(step: Step, case: Case) -> Finding | None:
     """What a check finds, refusals and unreadable answers too."""
     try:
         return step.make(case)

@@ -4,22 +4,23 @@ from __future__ import annotations
 
 from typing import Any
 
-from harness.doctor.alignment import START, grow, judge_alignment
+from harness.doctor.alignment import judge_alignment
 from harness.doctor.answers import Arrays, Refused, short
 from harness.doctor.case import Case, Finding, absent, fault, good
+from harness.doctor.steps import START
 from harness.doctor.subjects import Subject
 
 CHAT = {"messages": [{"role": "user", "content": "Say one word."}], "max_tokens": 4, "temperature": 0}
 
 
-def prompt_logprobs(case: Case) -> Finding:
+def prompt_logprobs(case: Case) -> Finding | None:
     """Inspect's way to score a prompt: in every entry the token that stands there comes first."""
     choice = case.patient.complete(START, max_tokens=1, prompt_logprobs=1).only
     if choice.raw.get("prompt_logprobs") is None:
         return absent("Answers have no prompt_logprobs.")
     if not case.is_good(Subject.ARRAYS, Subject.GENERATED_VALUES):
-        return absent("There is nothing that prompt_logprobs could be compared with.")
-    text, steps = grow(case)
+        return None
+    text = case.grown.text
     found = case.patient.complete(text, max_tokens=1, prompt_logprobs=1).only.raw.get("prompt_logprobs")
     if not isinstance(found, list) or not all(entry is None or (isinstance(entry, dict) and entry) for entry in found):
         return fault(f"prompt_logprobs is no list of null and objects: {short(found)}.")
@@ -33,7 +34,9 @@ def prompt_logprobs(case: Case) -> Finding:
     lacking = text[: len(text) - len(arrays.text)]
     if lacking + arrays.text != text:
         return fault(f"prompt_logprobs name first {short(arrays.text)}, where the prompt has {short(text)}.")
-    return judge_alignment("prompt_logprobs", steps, Arrays([lacking, *names], [None, *arrays.values], [], []))
+    return judge_alignment(
+        "prompt_logprobs", case.grown.steps, Arrays([lacking, *names], [None, *arrays.values], [], [])
+    )
 
 
 def _chat(case: Case, **fields: Any) -> dict[str, Any]:
@@ -66,10 +69,10 @@ def chat_logprobs(case: Case) -> Finding:
     return good("The logprobs of chats are in content.")
 
 
-def too_long(case: Case) -> Finding:
+def too_long(case: Case) -> Finding | None:
     """A prompt that does not fit is refused, not cut."""
     if case.context is None or case.context > MOST:
-        return absent("Its context is not known, or too long to be overrun.")
+        return None
     try:
         case.patient.complete(" one" * (2 * case.context), max_tokens=1)
     except Refused as error:

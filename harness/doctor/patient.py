@@ -100,13 +100,19 @@ class Patient:
         return {"model": self.model, "prompt": prompt, "temperature": 0, **fields}
 
     def _send(self, path: str, body: Mapping[str, object] | None) -> httpx.Response:
+        request = self._client.build_request("POST" if body is not None else "GET", self._address.at(path), json=body)
         try:
-            return self._client.request("POST" if body is not None else "GET", self._address.at(path), json=body)
+            try:
+                return self._client.send(request)
+            except httpx.RemoteProtocolError:  # it closed a connection that it had kept open
+                return self._client.send(request)
         except httpx.TransportError as error:
             raise self._lost(error) from error
 
     def _lost(self, error: httpx.TransportError) -> RunError:
-        return RunError(f"{self.url} could not be reached, or broke off: {str(error) or type(error).__name__}.")
+        return RunError(
+            f"{self.url} could not be reached, or broke off: {str(error).rstrip('.') or type(error).__name__}."
+        )
 
 
 def _json(text: str) -> Any:

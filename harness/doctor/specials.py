@@ -15,7 +15,7 @@ FORCED = 100
 def bos(case: Case) -> Finding:
     """A text gets the BOS that its tokenizer puts there: not none and not two."""
     begins = case.bos or _named_bos(case)
-    text = case.score(PROMPT).values[1:]
+    text = case.scored.values[1:]
     tokens = case.tokenize(PROMPT)
     ways = [
         case.score_ids([*begins * count, *tokens]).values[len(begins) * count + 1 :]
@@ -71,14 +71,14 @@ def eos_inside(case: Case) -> Finding:
     return good("An EOS in the middle of a prompt has its entry.")
 
 
-def eos_at_end(case: Case) -> Finding:
+def eos_at_end(case: Case) -> Finding | None:
     """An EOS that ends a generation is a generated token: lm-eval drops one entry at the end, whatever it is."""
     if case.eos is None:
         return absent("The endpoint does not say which token is EOS.")
     bias = {str(case.eos): FORCED}
     answer = case.patient.complete(PROMPT, max_tokens=4, logprobs=1, logit_bias=bias)
     if answer.only.finish_reason != "stop" or answer.only.text:
-        return absent("Generation could not be made to end by logit_bias.")
+        return None
     entries, told = len(answer.only.arrays.tokens), answer.usage.get("completion_tokens", 1)
     if entries != 1 or told != 1:
         return fault(f"A generation of nothing but EOS has {entries} entries, and usage counts {told} tokens.")
