@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 
 from harness.analysis import analyse
-from harness.child_process import usable_cores
 from harness.data.store import open_store
 from harness.data.table import Store
 from harness.display import Display
@@ -13,12 +12,13 @@ from harness.divergence.records import no_tokens
 from harness.divergence.text import read_text
 from harness.efficiency.rounds import Timings
 from harness.efficiency.samples import samples_frame
+from harness.errors import RunError
+from harness.execution.abilities import leave_out
 from harness.execution.gather import frame, gather
 from harness.execution.known import known_scenarios, own_scenarios
 from harness.execution.plan import plan
 from harness.measure import Models
-from harness.models.candidates import Candidate, prepare
-from harness.models.null_run import NULL, null_candidate
+from harness.models.null_run import null_concurrency
 from harness.reports.files import run_folder, write_run
 from harness.results import Measured, Run
 from harness.run_spec import RunSpec, run_record
@@ -38,28 +38,41 @@ def run(spec: RunSpec, display: Display) -> Run:
     store = open_store(spec.dataset_dir, display.say)
     planned = plan(_chosen(spec, store), store, spec.asking)
     text = read_text(spec.divergence_text) if spec.divergence else None
-    for line in planned.left_out:
-        display.say(line)
+    _say(planned.left_out, display)
     with run_folder(spec.out) as folder:
-        candidates, notes = _prepared(spec, display)
-        models = Models(candidates, spec, folder, display)
+        prepared = spec.models.prepare(
+            spec.reference,
+            null=null_concurrency(spec.concurrency) if spec.null else None,
+            folder=folder,
+            say=display.say,
+        )
+        planned, told = leave_out(planned, [model.ability for model in prepared.models]), len(planned.left_out)
+        _say(planned.left_out[told:], display)
+        models = Models(prepared.models, spec, folder, display)
         tried = models.try_all(text)
         answers = models.ask_all(planned.tasks, tried)
         tables = gather(planned.tasks, [answer.asked for answer in answers])
-        notes += tables.notes
+        notes = [*prepared.notes, *tables.notes, *tried.notes]
         tokens, divergence = no_tokens(), None
         if tried.comparison:
             tokens, divergence = tried.comparison.tokens, tried.comparison.record
             notes += tried.comparison.notes
+        if not planned.tasks and divergence is None:
+            raise RunError(f"Nothing was measured. {' '.join(notes)}")
         timings = Timings(samples_frame([]), [])
         if spec.efficiency:
             timings = models.time_all(tried, answers)
             notes += timings.notes
         measured = Measured(frame(tables.instances), frame(tables.scores), tokens, timings.samples)
-        record = run_record(spec, candidates, planned, divergence, notes, started)
+        record = run_record(spec, prepared.models, planned, divergence, notes, started)
         found = Run(record, measured, analyse(record, measured))
         write_run(folder, found)
     return found
+
+
+def _say(lines: list[str], display: Display) -> None:
+    for line in lines:
+        display.say(line)
 
 
 def _chosen(spec: RunSpec, store: Store) -> list[Scenario]:
@@ -72,20 +85,3 @@ def _chosen(spec: RunSpec, store: Store) -> list[Scenario]:
     named = {selector.partition(":")[0] for selector in spec.scenarios}
     not_named = [name for name in own if name not in named]  # a slice of one's own may be, and is not all of it
     return find_scenarios([*selectors, *spec.scenarios, *not_named], known | own)
-
-
-def _prepared(spec: RunSpec, display: Display) -> tuple[list[Candidate], list[str]]:
-    """The models, the reference first and its null run last, and what a reader must know of them."""
-    candidates, notes = prepare(
-        spec.base,
-        list(spec.models),
-        spec.reference,
-        cache_dir=spec.cache_dir,
-        threads=usable_cores(),
-        say=display.say,
-        null=NULL if spec.null else None,
-    )
-    if not spec.null:
-        return candidates, notes
-    null = null_candidate(candidates[0])
-    return [*candidates, null], [*notes, *filter(None, [null.note])]

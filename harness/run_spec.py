@@ -6,6 +6,7 @@ import datetime
 import importlib.metadata
 import platform
 import shlex
+from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from pathlib import Path
 from typing import Any
@@ -14,10 +15,8 @@ from harness.child_process import usable_cores
 from harness.errors import UserError
 from harness.execution.plan import Plan
 from harness.execution.tasks import Asking
-from harness.models.bundled import BUNDLED_MODEL
-from harness.models.candidates import Candidate
-from harness.models.hub import Repository
 from harness.models.null_run import NULL
+from harness.served.base import Served, Source
 
 SCHEMA_VERSION = 2
 NO_SCENARIOS = "none"
@@ -29,9 +28,10 @@ PACKAGES = ("llama-cpp-python", "numpy", "openai", "pandas", "quant-harness", "s
 class RunSpec:
     """Everything that decides what a run will find."""
 
-    base: Path | Repository
-    models: tuple[str, ...]
+    models: Source
+    """Which models are compared."""
     reference: str | None
+    """What names the one that the others are compared with; None for the usual one."""
     suites: tuple[str, ...]
     """Names that :func:`harness.scenarios.suites.suite` knows; with ``scenarios`` they add up."""
     scenarios: tuple[str, ...]
@@ -54,7 +54,6 @@ class RunSpec:
     dataset_dir: Path | None
     concurrency: int
     out: Path
-    cache_dir: Path
 
     def __post_init__(self) -> None:
         """Refuse what contradicts itself.
@@ -80,8 +79,7 @@ class RunSpec:
 
     def command(self) -> str:
         """The command line that asks for this run again, into another folder."""
-        words = ["harness", "run", "--models", ",".join(self.models)]
-        words += ["--model", str(self.base)] if self.base != BUNDLED_MODEL else []
+        words = ["harness", "run", *self.models.words()]
         words += ["--reference", self.reference] if self.reference else []
         words += ["--suite", ",".join(self.suites)] if self.suites else []
         words += ["--scenarios", ",".join(self.scenarios)] if self.scenarios else []
@@ -102,7 +100,7 @@ class RunSpec:
 
 def run_record(
     spec: RunSpec,
-    candidates: list[Candidate],
+    models: Sequence[Served],
     plan: Plan,
     divergence: dict[str, Any] | None,
     notes: list[str],
@@ -114,7 +112,7 @@ def run_record(
         "command": spec.command(),
         "spec": _plain(spec),
         "seed": spec.asking.seed,
-        "reference": candidates[0].label,
+        "reference": models[0].label,
         "null": NULL if spec.null else None,
         "margin": spec.margin,
         "started": started.isoformat(timespec="seconds"),
@@ -122,7 +120,7 @@ def run_record(
         "versions": {"python": platform.python_version()}
         | {name: importlib.metadata.version(name) for name in PACKAGES},
         "machine": {"system": platform.system(), "machine": platform.machine(), "cores": usable_cores()},
-        "models": [_record_of_model(candidate) for candidate in candidates],
+        "models": [model.record for model in models],
         "tasks": [
             {
                 "scenario": task.scenario.name,
@@ -147,30 +145,7 @@ def _plain(spec: RunSpec) -> dict[str, Any]:
     """The specification as JSON can say it: paths as text, perturbations by name."""
     asking = {item.name: getattr(spec.asking, item.name) for item in fields(spec.asking)}
     asking["perturbations"] = [perturbation.name for perturbation in spec.asking.perturbations]
-    others = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name != "asking"}
+    others = {item.name: getattr(spec, item.name) for item in fields(spec) if item.name not in ("asking", "models")}
     others["scenario_files"] = [str(path) for path in spec.scenario_files]
-    return {
-        key: str(value) if isinstance(value, (Path, Repository)) else value for key, value in (others | asking).items()
-    }
-
-
-def _record_of_model(candidate: Candidate) -> dict[str, Any]:
-    facts, config, origin = candidate.facts, candidate.config, candidate.origin
-    return {
-        "label": candidate.label,
-        "file": facts.path.name,
-        "name": facts.name,
-        "architecture": facts.architecture,
-        "sha256": facts.sha256,
-        "bytes": facts.bytes,
-        "files": [{"name": file.path.name, "bytes": file.bytes, "sha256": file.sha256} for file in facts.files],
-        "hub": origin and {"repo": origin.repo, "commit": origin.commit, "files": [f.name for f in origin.files]},
-        "parameters": facts.parameters,
-        "bits_per_weight": facts.bits_per_weight,
-        "tensor_types": facts.tensor_types,
-        "context_length": facts.context_length,
-        "vocabulary_size": facts.vocabulary_size,
-        "quantize": config.quantize.model_dump(mode="json") if config and config.quantize else None,
-        "serve": candidate.serve.model_dump(mode="json"),
-        "note": candidate.note,
-    }
+    plain = spec.models.plain() | others | asking
+    return {key: str(value) if isinstance(value, Path) else value for key, value in plain.items()}

@@ -116,6 +116,8 @@ class Completion:
     generated: tuple[int, ...] = ()
     """Ids of all tokens that were generated, those of a stop sequence and of the end included; empty where the endpoint
     does not tell them."""
+    has_logprobs: bool = True
+    """False where the endpoint gives none for what it generates: then nothing is known of the tokens."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +127,7 @@ class Answer:
     text: str
     """The answer in the terms of the instance: generated text, or the text of the choice that was taken."""
     logprob: float
-    """Sum over the scored tokens of the answer, in nats."""
+    """Sum over the scored tokens of the answer, in nats; NaN where that is not known."""
     token_logprobs: tuple[float, ...]
     """Per scored token of the answer."""
     n_bytes: int

@@ -22,7 +22,7 @@ def written(completion: Completion) -> Answer:
     known = zip(completion.tokens, completion.token_logprobs, strict=True)
     return Answer(
         text=completion.text.strip(),
-        logprob=math.fsum(logprobs),
+        logprob=math.fsum(logprobs) if completion.has_logprobs else math.nan,
         token_logprobs=logprobs,
         n_bytes=len(completion.text.encode()),
         tokens=tuple(token for token, value in known if value is not None),

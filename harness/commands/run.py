@@ -12,6 +12,7 @@ import typer
 
 from harness.commands.shared import EXIT_INCOMPLETE, DatasetDir, ScenarioFile, make_console, names
 from harness.display import make_display
+from harness.errors import UserError
 from harness.execution.tasks import Asking
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.candidates import find_base
@@ -21,30 +22,54 @@ from harness.reports.terminal import print_table
 from harness.run import run as run_job
 from harness.run_spec import RunSpec
 from harness.scenarios.suites import DEFAULT_SUITE, suite_names
+from harness.served.base import Source
+from harness.served.files import Files
+from harness.served.running import RunningEndpoints, read_named
 
+DEFAULT_MODELS = "q4_k_m,q8_0"
 DEFAULT_CACHE = Path(platformdirs.user_cache_dir("quant-harness")) / "gguf"
 
 
 def run(
     models: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="What to compare, by commas: names (`harness models` lists them), GGUF or YAML files.",
             envvar="HARNESS_MODELS",
+            show_default=DEFAULT_MODELS,
         ),
-    ] = "q4_k_m,q8_0",
+    ] = None,
     model: Annotated[
-        str,
+        str | None,
         typer.Option(
             help="The base model: a GGUF in F16, BF16 or F32, or OWNER/REPO[@REVISION] on the Hugging Face Hub.",
             envvar="HARNESS_MODEL",
             show_default="the bundled one",
         ),
-    ] = str(BUNDLED_MODEL),
+    ] = None,
+    endpoint: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="LABEL=URL[#MODEL]",
+            help="Instead of files: endpoints that already run, one an option, the reference first. #MODEL where one "
+            "has several.",
+            envvar="HARNESS_ENDPOINT",
+        ),
+    ] = None,
+    endpoint_key: Annotated[
+        str | None,
+        typer.Option(help="Key that is sent to the endpoints, and written nowhere.", envvar="HARNESS_ENDPOINT_KEY"),
+    ] = None,
+    endpoint_context: Annotated[
+        int | None,
+        typer.Option(min=1, help="Tokens of their contexts, where they do not say.", envvar="HARNESS_ENDPOINT_CONTEXT"),
+    ] = None,
     reference: Annotated[
         str | None,
         typer.Option(
-            help="What to compare with: a name or a path.", envvar="HARNESS_REFERENCE", show_default="the base model"
+            help="What to compare with: a name, a path or an endpoint's label.",
+            envvar="HARNESS_REFERENCE",
+            show_default="the base model, or the first endpoint",
         ),
     ] = None,
     suite: Annotated[
@@ -126,12 +151,12 @@ def run(
 ) -> None:
     """Quantize a model, serve every quantization, ask all of them the same, and report what was lost.
 
-    Exit codes: 0 all was asked; 3 the data of some scenarios could not be had, and the others were asked; 2 something
-    asked for is wrong, or no data can be had; 1 something failed on the way; 130 interrupted.
+    Exit codes: 0 all was asked; 3 some scenarios could not be asked, for want of their data or because an endpoint
+    cannot do it, and the others were; 2 something asked for is wrong, or nothing can be asked; 1 something failed on
+    the way; 130 interrupted.
     """
     spec = RunSpec(
-        base=find_base(model),
-        models=names(models),
+        models=_source(models, model, endpoint, endpoint_key, endpoint_context, cache_dir),
         reference=reference,
         suites=names(suite) or (() if scenarios or scenario_file else (DEFAULT_SUITE,)),
         scenarios=names(scenarios),
@@ -152,7 +177,6 @@ def run(
         dataset_dir=dataset_dir,
         concurrency=concurrency,
         out=out or Path("results") / datetime.datetime.now().strftime("%Y%m%d-%H%M%S"),
-        cache_dir=cache_dir,
     )
     result = run_job(spec, make_display(make_console(stderr=True)))
     if as_json:
@@ -165,3 +189,24 @@ def run(
         console.print(f"Everything else is in {spec.out}", soft_wrap=True)
     if result.record["left_out"]:
         raise typer.Exit(EXIT_INCOMPLETE)
+
+
+def _source(
+    models: str | None,
+    model: str | None,
+    endpoints: list[str] | None,
+    key: str | None,
+    context: int | None,
+    cache_dir: Path,
+) -> Source:
+    """Where the models are: in files, or behind endpoints that already run."""
+    if not endpoints:
+        base = find_base(str(BUNDLED_MODEL) if model is None else model)
+        return Files(base, names(DEFAULT_MODELS if models is None else models), cache_dir)
+    also = "--models" if models is not None else "--model" if model is not None else None
+    if also:
+        raise UserError(
+            f"--endpoint and {also} cannot be named together (nor by their environment variables): serve the file with "
+            "`harness serve`, and name that server as an endpoint."
+        )
+    return RunningEndpoints(tuple(map(read_named, endpoints)), key, context)

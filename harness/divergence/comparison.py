@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import uuid
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any, NamedTuple
 
@@ -13,7 +14,6 @@ from harness.errors import RunError
 from harness.serving.divergence import ComparedWindow
 from harness.serving.endpoint import Endpoint
 
-STORE = "reference"
 WINDOWS_A_REQUEST = 4
 """A few seconds of a slow machine, so that progress is seen; and less than a megabyte of answers."""
 
@@ -32,6 +32,9 @@ class Comparison:
 
     def __init__(self, plan: Plan) -> None:
         self._plan = plan
+        # A server that runs for long has the stores of other runs too.
+        self.store = f"reference-{uuid.uuid4().hex}"
+        """Under which name the reference's distributions are recorded."""
         self._frames: list[pd.DataFrame] = []
         self._failures: dict[str, str] = {}
         """By model: why it has no divergence."""
@@ -109,7 +112,7 @@ class Comparison:
         windows = self._plan.windows
         for begin in range(0, len(windows.tokens), WINDOWS_A_REQUEST):
             some = windows.tokens[begin : begin + WINDOWS_A_REQUEST]
-            body = {"store": STORE, "windows": some, "score_from": windows.score_from, "begin": begin}
+            body = {"store": self.store, "windows": some, "score_from": windows.score_from, "begin": begin}
             yield _Part(body, len(some), begin + len(some))
 
     def _check(self, windows: list[ComparedWindow], part: _Part, label: str) -> None:

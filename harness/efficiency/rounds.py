@@ -30,10 +30,10 @@ class Subject(NamedTuple):
     """A model that is to be timed."""
 
     label: str
-    bytes: int
-    """Of its file."""
+    bytes: int | None
+    """Of the file that its server will load; None where that runs already."""
     serve: Callable[[], AbstractContextManager[Endpoint]]
-    """Starts a server of its own."""
+    """Starts a server of its own, or finds the one that runs."""
     memory: Memory | None
     """What its server had taken when its questions had been asked; None where none were."""
 
@@ -110,8 +110,9 @@ def measure(
 
 def fit_together(subjects: Sequence[Subject]) -> bool:
     """Whether servers of all models can be up at once, on the GPUs too."""
-    needed = [s.memory.resident if s.memory and s.memory.resident > 0 else 2 * s.bytes for s in subjects]
-    on_gpu = [s.memory for s in subjects if s.memory and s.memory.gpu > 0]
+    loaded = [(s.memory, s.bytes) for s in subjects if s.bytes is not None]
+    needed = [memory.resident if memory and memory.resident > 0 else 2 * size for memory, size in loaded]
+    on_gpu = [memory for memory, _ in loaded if memory and memory.gpu > 0]
     return sum(needed) <= USABLE * psutil.virtual_memory().available and (
         not on_gpu or sum(m.gpu for m in on_gpu) <= USABLE * min(m.gpu + m.gpu_free for m in on_gpu)
     )

@@ -28,6 +28,8 @@ class Metric:
     """What an answer must have to be judged; None where any will do."""
     reads_details: bool = False
     """Whether it reads ``Instance.details``, which only the scenario that it is made for has."""
+    reads_logprobs: bool = False
+    """Whether it reads log-probabilities of what was generated, which not every endpoint gives."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,3 +43,4 @@ class SetMetric:
     is_share: bool = True
     needs: Evidence | None = "words"
     reads_details: bool = False
+    reads_logprobs: bool = False

@@ -106,9 +106,9 @@ def _brier(confidence: Floats, value: Floats) -> float:
 
 
 CALIBRATION = (
-    SetMetric("ece_10_bin", _known(equal_mass_error), higher_is_better=False),
-    SetMetric("ece_1_bin", _known(_ece_1_bin), higher_is_better=False),
-    SetMetric("selective_acc@10", _known(_selective_accuracy), higher_is_better=True),
-    SetMetric("selective_cov_acc_area", _known(_coverage_area), higher_is_better=True),
-    SetMetric("brier", _known(_brier), higher_is_better=False),
+    SetMetric("ece_10_bin", _known(equal_mass_error), higher_is_better=False, reads_logprobs=True),
+    SetMetric("ece_1_bin", _known(_ece_1_bin), higher_is_better=False, reads_logprobs=True),
+    SetMetric("selective_acc@10", _known(_selective_accuracy), higher_is_better=True, reads_logprobs=True),
+    SetMetric("selective_cov_acc_area", _known(_coverage_area), higher_is_better=True, reads_logprobs=True),
+    SetMetric("brier", _known(_brier), higher_is_better=False, reads_logprobs=True),
 )

@@ -27,6 +27,12 @@ def _runtime(rows: pd.DataFrame) -> float:
 
 
 NUM_OUTPUT_TOKENS = Metric(
-    "num_output_tokens", _n_tokens, is_binary=False, higher_is_better=True, is_share=False, needs=None
+    "num_output_tokens",
+    _n_tokens,
+    is_binary=False,
+    higher_is_better=True,
+    is_share=False,
+    needs=None,
+    reads_logprobs=True,
 )
 INFERENCE_RUNTIME = SetMetric("inference_runtime", _runtime, higher_is_better=False, is_share=False, needs=None)

@@ -75,10 +75,11 @@ def _tokens(event: str, model: str) -> int:
 
 
 def read_memory(client: openai.OpenAI) -> Memory:
-    """What the server's page of metrics says of memory."""
+    """What the server's page of metrics says of memory; nothing where it has no such page."""
     try:
         page = client.get(str(client.base_url.join("../metrics")), cast_to=str)
-    except openai.NotFoundError:
-        page = ""
-    found = {sample.name: sample.value for family in text_string_to_metric_families(page) for sample in family.samples}
+        families = list(text_string_to_metric_families(page))
+    except (openai.APIStatusError, ValueError):  # refused; or a page of something else
+        families = []
+    found = {sample.name: sample.value for family in families for sample in family.samples}
     return Memory(*(found.get(name, math.nan) for name in _GAUGES))

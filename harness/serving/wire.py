@@ -45,15 +45,3 @@ class Chunk(BaseModel):
     """One event of a stream."""
 
     choices: list[Piece]
-
-
-class Tokenized(BaseModel):
-    """The answer to ``/tokenize``."""
-
-    tokens: list[int]
-
-
-class Detokenized(BaseModel):
-    """The answer to ``/detokenize``."""
-
-    prompt: str

@@ -1,4 +1,7 @@
-"""What this server is and does: ``/metrics`` for Prometheus, ``/props`` and ``/slots`` as llama.cpp has them."""
+"""What this server is and does: ``/metrics`` for Prometheus, ``/props`` and ``/slots`` as llama.cpp has them.
+
+And ``/reset_prefix_cache``, as vLLM has it, by which what it has become is undone.
+"""
 
 from __future__ import annotations
 
@@ -56,6 +59,14 @@ async def slots(served: ServedModel, fail_on_no_slot: int = 0) -> list[dict[str,
     if fail_on_no_slot and found.running >= served.engine.slots:
         raise Unavailable("All slots are busy; try again later.")
     return [_slot(occupant, served) for occupant in found.occupants]
+
+
+@router.post("/reset_prefix_cache", response_class=Response)
+async def reset_prefix_cache(served: ServedModel) -> Response:
+    """vLLM's: nothing is left of finished requests, so that what is measured next begins as on a new server."""
+    with engine_errors():
+        await served.engine.forget()
+    return Response()
 
 
 async def _snapshot(served: Served) -> Snapshot:

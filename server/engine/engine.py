@@ -127,6 +127,10 @@ class Engine:
         """Who is in the KV cache, once the current batch is done."""
         return await asyncio.wrap_future(self._scheduler.snapshot())
 
+    async def forget(self) -> None:
+        """Give up what finished requests left in the KV cache, and what is remembered of scores."""
+        await asyncio.wrap_future(self._scheduler.forget())
+
     def memory(self) -> Memory:
         """What the process took so far."""
         free = gpu_free_bytes()

@@ -139,6 +139,13 @@ class PrefixCache:
         self._free = list(range(self._slots))
         self._residents.clear()
 
+    def forget(self, *, anyone_active: bool) -> None:
+        """Give up all finished sequences; where nobody is active, the next one finds all as in a new cache."""
+        while self.make_room():
+            pass
+        if not anyone_active:
+            self.clear()
+
     def make_room(self) -> bool:
         """Evict the resident that was unused for longest; False if there is none."""
         if not self._residents:

@@ -17,6 +17,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import Future
 from functools import partial
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -117,11 +118,16 @@ class Scheduler:
     def snapshot(self) -> Future[Snapshot]:
         """Who is where, as soon as the current batch is done; ShuttingDown if the scheduler has been closed."""
         answer: Future[Snapshot] = Future()
-        with self._door:
-            if self._open:
-                self._inbox.put(partial(self._tell, answer))
-            else:
-                answer.set_exception(ShuttingDown())
+        self._ask_thread(partial(self._tell, answer), answer)
+        return answer
+
+    def forget(self) -> Future[None]:
+        """Give up what finished jobs left behind, in the KV cache and of scores, once the current batch is done.
+
+        ShuttingDown if the scheduler has been closed.
+        """
+        answer: Future[None] = Future()
+        self._ask_thread(partial(self._forget, answer), answer)
         return answer
 
     def close(self) -> None:
@@ -130,6 +136,13 @@ class Scheduler:
             self._open = False
         self._inbox.put(self._stop)
         self._thread.join()
+
+    def _ask_thread(self, call: Callable[[], None], answer: Future[Any]) -> None:
+        with self._door:
+            if self._open:
+                self._inbox.put(call)
+            else:
+                answer.set_exception(ShuttingDown())
 
     def _run(self) -> None:
         try:
@@ -176,6 +189,13 @@ class Scheduler:
                 list(self._active), len(self._waiting), self._cache.residents, self._context.cells, self._tree.nbytes
             )
         )
+
+    def _forget(self, answer: Future[None]) -> None:
+        if not answer.set_running_or_notify_cancel():
+            return
+        self._cache.forget(anyone_active=bool(self._active))
+        self._tree.clear()
+        answer.set_result(None)
 
     def _drop(self, tickets: list[Ticket]) -> None:
         for ticket in tickets:

@@ -67,7 +67,7 @@ def _breaking(after: int) -> Iterator[str]:
             self.wfile.write(event)
 
         def do_GET(self) -> None:
-            self._send({"id": "m", "object": "model", "created": 0, "owned_by": "us", "max_model_len": 64})
+            self._send({"object": "list", "data": [{"id": "m", "object": "model", "max_model_len": 64}]})
 
         def _send(self, body: object) -> None:
             text = json.dumps(body).encode()

@@ -264,7 +264,7 @@ def test_progress_is_told_in_lines(small_run: Run) -> None:
     lines = small_run.done.stderr.splitlines()
     models = ("f16", "q4_k_m", "f16_kv_q8_0")
     checks = [f"{model}: checking that it can be served" for model in models]
-    starts = [f"{model}: starting its server" for model in models]
+    starts = [f"{model}: waiting for its server" for model in models]
     assert lines[:5] == ["quantizing to q4_k_m", *checks, "asking 54 instances and windows of text in all"]
     assert [line for line in lines[5:] if line in starts] == starts
     for model in models:
@@ -287,7 +287,7 @@ def test_a_file_against_another_reference_in_a_plain_terminal(shell: Shell, quan
         **{"HARNESS_MAX_INSTANCES": "3", "HARNESS_SCENARIOS": "world_sums", "HARNESS_OUT": "[bold]/run"},
     )
     assert done.returncode == 0, done.stderr
-    assert "friend[red]: starting its server" in done.stderr
+    assert "friend[red]: waiting for its server" in done.stderr
     assert "friend[red]: " in done.stdout
     assert "against f16_kv_q8_0" in done.stdout
     assert done.stdout.endswith("Everything else is in [bold]/run\n")

@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from harness.degradation.divergence import divergence_rows
-from harness.divergence.comparison import STORE, Comparison
+from harness.divergence.comparison import Comparison
 from harness.divergence.plan import Plan, Reading, make_plan
 from harness.divergence.text import read_text
 from harness.errors import RunError
@@ -122,10 +122,10 @@ def test_a_model_that_cannot_be_compared_is_a_note_and_the_next_one_is(recording
 def test_a_store_that_is_gone_is_told_as_that(recording: Endpoint, plan: Plan, store: Path) -> None:
     comparison = Comparison(plan)
     comparison.ask(recording, "f16", lambda: None)
-    (store / STORE).unlink()
+    (store / comparison.store).unlink()
     comparison.ask(recording, "again", lambda: None)
     *_, note = comparison.notes
-    assert "could not compare next-token distributions: There is no store 'reference'" in note
+    assert f"could not compare next-token distributions: There is no store '{comparison.store}'" in note
 
 
 def test_a_server_that_is_gone_ends_the_run(tmp_path: Path, plan: Plan) -> None:
@@ -149,7 +149,7 @@ def test_an_endpoint_that_is_too_slow_is_a_note(plan: Plan) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
         host, port = silent.getsockname()
         with Endpoint(f"http://{host}:{port}/v1", "m") as endpoint:
-            endpoint._client = endpoint._client.with_options(timeout=0.2)
+            endpoint._transport.client = endpoint._transport.client.with_options(timeout=0.2)
             comparison = Comparison(plan)
             assert comparison.ask(endpoint, "f16", lambda: None) == "divergence, not measured"
     (note,) = comparison.notes

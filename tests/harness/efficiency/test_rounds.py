@@ -34,7 +34,7 @@ class Models(NamedTuple):
 def models(tmp_path: Path) -> Models:
     events: list[str] = []
 
-    def make(label: str, *, memory: Memory | None = None, size: int = 8_000_000, fails: bool = False) -> Subject:
+    def make(label: str, *, memory: Memory | None = None, size: int | None = 8_000_000, fails: bool = False) -> Subject:
         @contextmanager
         def serve() -> Iterator[Endpoint]:
             if fails:
@@ -127,6 +127,12 @@ def test_memory_decides(memories: list[Memory | None], fits: bool, models: Model
 def test_where_nothing_is_known_the_file_decides(models: Models) -> None:
     assert fit_together([models.make("a")])
     assert not fit_together([models.make("a", size=1 << 50)])
+
+
+def test_servers_that_run_already_fit(models: Models) -> None:
+    large = Memory(1e15, 500 * GIB, 0)
+    assert fit_together([models.make("a", memory=large, size=None), models.make("b", size=None)])
+    assert not fit_together([models.make("a", size=None), models.make("b", memory=large)])
 
 
 def test_prompts_have_their_length_and_never_come_again(endpoint: Endpoint) -> None:

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.models.config import QuantizeConfig, ServeConfig
 from harness.models.quantize_child import Job
 from harness.models.quantize_child import run as quantize
 from harness.scenarios.table import SCENARIOS
+from harness.serving.completions import complete
 from harness.serving.endpoint import Endpoint
 from harness.serving.process import ServerProcess
 from harness.types import Completion
@@ -113,16 +115,12 @@ def test_an_endpoint_without_predictions_is_asked_once(
     endpoint: Endpoint, task: Task, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[object] = []
-    send = endpoint._send
 
-    def forgetful(request: Any) -> Any:
-        asked.append(request)
-        answer = send(request)
-        for choice in answer.choices:
-            choice.generated_token_ids = None
-        return answer
+    def forgetful(*arguments: Any, **named: Any) -> list[Completion]:
+        asked.append(arguments)
+        return [replace(completion, generated=()) for completion in complete(*arguments, **named)]
 
-    monkeypatch.setattr(endpoint, "_send", forgetful)
+    monkeypatch.setattr("harness.serving.endpoint.complete", forgetful)
     rows = ask(endpoint, task, Predictions("f16"), "f16")
     assert len(asked) == N + 1
     assert {row["n_predicted"] for row in rows} == {None}

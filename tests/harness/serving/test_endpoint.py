@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Any, NamedTuple
 
 import pytest
 
-from harness.errors import RunError, UserError
+from harness.errors import HarnessError, RunError, UserError
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.config import ServeConfig
 from harness.models.gguf_facts import read_facts
-from harness.serving.endpoint import SELF_TEST_PROMPT, Endpoint
+from harness.serving.echo import ECHO_PROMPT
+from harness.serving.endpoint import Endpoint
 from harness.serving.process import ServerProcess
 from harness.types import Prompt, Request
 
@@ -29,7 +31,7 @@ def right(**changes: Any) -> Choice:
     """The choice of a server that echoes and scores the self-test prompt rightly, with something changed."""
     offsets = [sum(map(len, TOKENS[:i])) for i in range(len(TOKENS))]
     logprobs = {"tokens": TOKENS, "token_logprobs": SCORES, "text_offset": offsets, "top_logprobs": None}
-    choice: Choice = {"index": 0, "text": SELF_TEST_PROMPT, "finish_reason": "length", "logprobs": logprobs}
+    choice: Choice = {"index": 0, "text": ECHO_PROMPT, "finish_reason": "length", "logprobs": logprobs}
     for key, value in changes.items():
         (choice if key in choice else logprobs)[key] = value
     return choice
@@ -56,6 +58,7 @@ class StandIn(NamedTuple):
 
     endpoint: Endpoint
     asked: list[dict[str, Any]]
+    headers: list[dict[str, str]]
 
 
 Start = Callable[..., StandIn]
@@ -66,11 +69,14 @@ def stand_in() -> Iterator[Start]:
     """An endpoint on a small server.
 
     It answers completions by a function; and what else is asked by ``routes``: the end of a path, and a body. All
-    others are not there.
+    others are not there. ``key``, ``has_logprobs`` and ``assumed_context`` are the endpoint's.
     """
     started: list[tuple[ThreadingHTTPServer, Endpoint]] = []
 
-    def start(answer: Reply = silent, **routes: str) -> StandIn:
+    def start(answer: Reply = silent, **more: Any) -> StandIn:
+        options = {name: more.pop(name) for name in ("key", "has_logprobs", "assumed_context") if name in more}
+        routes: dict[str, str] = more
+
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
 
@@ -80,6 +86,7 @@ def stand_in() -> Iterator[Start]:
                     self.do_GET()
                     return
                 asked.append(body)
+                headers.append({name.lower(): value for name, value in self.headers.items()})
                 self.respond(*answer(len(asked) - 1))
 
             def do_GET(self) -> None:
@@ -97,11 +104,12 @@ def stand_in() -> Iterator[Start]:
                 pass
 
         asked: list[dict[str, Any]] = []
+        headers: list[dict[str, str]] = []
         server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "m")
+        endpoint = Endpoint(f"http://127.0.0.1:{server.server_port}/v1", "m", **options)
         started.append((server, endpoint))
-        return StandIn(endpoint, asked)
+        return StandIn(endpoint, asked, headers)
 
     yield start
     for server, endpoint in started:
@@ -113,7 +121,7 @@ def stand_in() -> Iterator[Start]:
 @pytest.fixture
 def impatient(monkeypatch: pytest.MonkeyPatch) -> None:
     """Endpoints that try but once."""
-    monkeypatch.setattr("harness.serving.endpoint.RETRIES", 0)
+    monkeypatch.setattr("harness.serving.transport.RETRIES", 0)
 
 
 @pytest.fixture
@@ -127,32 +135,32 @@ def echoed(*texts: str) -> Request:
     return Request(tuple(Prompt("", text) for text in texts), max_tokens=0, echo=True)
 
 
-ECHO = r"cannot be used for scoring: it "
+CANNOT = r"cannot be used for scoring: it "
 LACKS = "returned no log-probability for some of the tokens"
 DEFECTS = {
     "echo ignored": (
         right(text="", tokens=[], token_logprobs=[], text_offset=[]),
-        ECHO + "echoes the prompt as ''",
+        CANNOT + "echoes the prompt as ''",
     ),
-    "prompt and more": (right(text=SELF_TEST_PROMPT + " four"), ECHO + "echoes the prompt as 'One .* four'"),
-    "beginning mark shown": (right(text="<s>" + SELF_TEST_PROMPT), ECHO + "echoes the prompt as '<s>One"),
+    "prompt and more": (right(text=ECHO_PROMPT + " four"), CANNOT + "echoes the prompt as 'One .* four'"),
+    "beginning mark shown": (right(text="<s>" + ECHO_PROMPT), CANNOT + "echoes the prompt as '<s>One"),
     "off by one": (right(token_logprobs=[*SCORES[1:], None]), LACKS),
     "off by one, and a number for the last": (
         right(token_logprobs=[*SCORES[1:], -1.0]),
-        ECHO + "gives the first token a log-probability, although nothing precedes it",
+        CANNOT + "gives the first token a log-probability, although nothing precedes it",
     ),
     "a number for the first": (
         right(token_logprobs=[-9.0, *SCORES[1:]]),
-        ECHO + "gives the first token a log-probability, although nothing precedes it",
+        CANNOT + "gives the first token a log-probability, although nothing precedes it",
     ),
-    "zeros": (right(token_logprobs=[None] + [0.0] * 5), ECHO + "returns zero for every log-probability"),
-    "probabilities": (right(token_logprobs=[None] + [0.5] * 5), ECHO + "returns something else than log-prob"),
+    "zeros": (right(token_logprobs=[None] + [0.0] * 5), CANNOT + "returns zero for every log-probability"),
+    "probabilities": (right(token_logprobs=[None] + [0.5] * 5), CANNOT + "returns something else than log-prob"),
     "a null inside": (right(token_logprobs=[None, -1.0, None, -1.0, -1.0, -1.0]), LACKS),
     "a token too few": (right(token_logprobs=SCORES[:-1]), "returned arrays of different lengths for one completion"),
     "no offsets": (right(text_offset=None), "returned arrays of different lengths for one completion"),
     "one token only": (
-        right(tokens=[SELF_TEST_PROMPT], token_logprobs=[None], text_offset=[0]),
-        ECHO + "does not return one log-probability and one offset",
+        right(tokens=[ECHO_PROMPT], token_logprobs=[None], text_offset=[0]),
+        CANNOT + "does not return one log-probability and one offset",
     ),
     "no log-probabilities": (right(logprobs=None), "returned no log-probabilities, although they were asked for"),
 }
@@ -199,9 +207,9 @@ def test_the_context_is_not_scored_where_the_endpoint_can_leave_it_out(stand_in:
     served = stand_in(lambda count: reply(late() if count == 2 else right())(count))
     served.endpoint.self_test()
     assert "logprob_start_offset" not in served.asked[0]
-    assert 0 < served.asked[2]["logprob_start_offset"] < len(SELF_TEST_PROMPT)
+    assert 0 < served.asked[2]["logprob_start_offset"] < len(ECHO_PROMPT)
     later = len("One two three,")
-    served.endpoint.complete(Request((Prompt(SELF_TEST_PROMPT[:later], SELF_TEST_PROMPT[later:]),), 0, echo=True))
+    served.endpoint.complete(Request((Prompt(ECHO_PROMPT[:later], ECHO_PROMPT[later:]),), 0, echo=True))
     assert served.asked[3]["logprob_start_offset"] == later
     served.endpoint.complete(Request((Prompt((1, 2, 3, 4), (5, 6)),), 0, echo=True))
     assert served.asked[4]["logprob_start_len"] == 4
@@ -239,17 +247,17 @@ def test_only_what_is_needed_must_have_scores(serve: Callable[[Reply], Endpoint]
 def test_an_endpoint_that_is_overloaded_says_so_and_is_asked_again(stand_in: Start) -> None:
     said: list[str] = []
     served = stand_in(lambda count: (429 if count == 0 else 200, reply(right())(count)[1]))
-    served.endpoint.on_overload = lambda: said.append("overloaded")
-    served.endpoint.complete(echoed(SELF_TEST_PROMPT))
+    served.endpoint.on_overload(lambda: said.append("overloaded"))
+    served.endpoint.complete(echoed(ECHO_PROMPT))
     assert (said, len(served.asked)) == (["overloaded"], 2)
 
 
-CARD = '{"id": "m", "object": "model", "created": 0, "owned_by": "me", "max_model_len": 64}'
+CARDS = '{"object": "list", "data": [{"id": "l", "max_model_len": 32}, {"id": "m", "max_model_len": 64}]}'
 TOKENIZED = '{"tokens": [5, 6, 7], "count": 3}'
 
 
 def test_what_is_known_of_the_tokenizer(stand_in: Start) -> None:
-    endpoint = stand_in(**{"/models/m": CARD, "/tokenize": TOKENIZED, "/detokenize": '{"prompt": "a b"}'}).endpoint
+    endpoint = stand_in(**{"/models": CARDS, "/tokenize": TOKENIZED, "/detokenize": '{"prompt": "a b"}'}).endpoint
     assert endpoint.context == 64
     assert endpoint.tokenize("a b") == endpoint.tokenize_chat("a b") == [5, 6, 7]
     assert endpoint.bos == (5, 6, 7)
@@ -267,7 +275,7 @@ UNUSABLE = {
     "nothing": None,
     "a page": "<html>Welcome to nginx!</html>",
     "other fields": '{"object": "list"}',
-    "fields of other types": '{"max_model_len": null, "tokens": "5 6", "prompt": [1]}',
+    "fields of other types": '{"data": [{"id": "m", "max_model_len": null}], "tokens": "5 6", "prompt": [1]}',
     "an array": "[]",
     "half an answer": '{"tokens": [1, 2',
 }
@@ -278,15 +286,50 @@ UNUSABLE = {
 def test_an_endpoint_without_a_tokenizer_is_refused_in_one_sentence(
     use: Callable[[Endpoint], object], body: str | None, stand_in: Start
 ) -> None:
-    ends = ("/models/m", "/tokenize", "/detokenize")
+    ends = ("/models", "/tokenize", "/detokenize")
     endpoint = stand_in(**({} if body is None else dict.fromkeys(ends, body))).endpoint
-    with pytest.raises(RunError) as caught:
+    with pytest.raises(HarnessError) as caught:
         use(endpoint)
     said = str(caught.value)
-    assert said.startswith("The endpoint of m ")
+    assert re.match("The endpoint of m (has no tokenizer|does not say how long its context is)", said)
     assert "\n" not in said
-    if body is None:
-        assert said == "The endpoint of m failed: Error code: 404 - Not Found"
+
+
+def test_a_context_may_be_assumed_where_the_endpoint_does_not_say(stand_in: Start) -> None:
+    silent_about_it, telling = stand_in(assumed_context=99), stand_in(assumed_context=99, **{"/models": CARDS})
+    assert (silent_about_it.endpoint.context, telling.endpoint.context) == (99, 64)
+
+
+def test_where_there_is_no_tokenizer_bytes_can_be_counted(stand_in: Start) -> None:
+    endpoint = stand_in().endpoint
+    assert not endpoint.has_tokenizer
+    endpoint.count_bytes()
+    assert (endpoint.tokenize("aé"), endpoint.bos) == ([97, 195, 169], ())
+    assert endpoint.detokenize([97, 195, 169, 195]) == "aé\ufffd"
+    with pytest.raises(UserError, match=r"^m cannot be asked with --chat, so leave that out: it has no tokenizer"):
+        endpoint.tokenize_chat("a")
+
+
+def test_what_is_generated_may_come_without_log_probabilities(stand_in: Start) -> None:
+    served = stand_in(reply(right(logprobs={"content": []})), has_logprobs=False)
+    (found,) = served.endpoint.complete(Request((Prompt("a"),), max_tokens=1))
+    assert (found.text, found.tokens, found.has_logprobs) == (ECHO_PROMPT, (), False)
+    assert served.asked[0]["logprobs"] is None
+    with pytest.raises(RunError, match=r"^The endpoint of m returned"):
+        served.endpoint.complete(echoed("a"))
+
+
+def test_a_key_is_sent_and_one_that_is_not_taken_is_told(stand_in: Start) -> None:
+    refusal = json.dumps({"error": {"message": "Incorrect API key provided"}})
+    served = stand_in(lambda count: (401, refusal) if count == 0 else reply(right())(count), key="open sesame")
+    with pytest.raises(UserError, match=r"^The endpoint of m wants a key.*HARNESS_ENDPOINT_KEY.*Incorrect API key"):
+        served.endpoint.complete(echoed("a"))
+    assert served.headers[0]["authorization"] == "Bearer open sesame"
+
+
+def test_choices_with_the_same_number_are_of_no_prompt(serve: Callable[[Reply], Endpoint]) -> None:
+    with pytest.raises(RunError, match=r"^The endpoint of m numbered the choices of 2 prompts 0, 0\.$"):
+        serve(reply(right(), right())).complete(echoed("a", "b"))
 
 
 def test_the_context_is_the_models_own(endpoint: Endpoint) -> None:

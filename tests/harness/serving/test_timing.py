@@ -92,7 +92,7 @@ def test_streams_that_cannot_be_timed(events: list[Any], said: str) -> None:
 @pytest.mark.parametrize("event", ["{", '{"choices": 3}'], ids=["broken", "other"])
 def test_events_that_are_no_pieces_are_told(event: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with Endpoint("http://127.0.0.1:1/v1", "m") as endpoint, client_of(events=[event]) as client:
-        monkeypatch.setattr(endpoint, "_client", client)
+        monkeypatch.setattr(endpoint._transport, "client", client)
         with pytest.raises(RunError, match=r"^The endpoint of m answered "):
             endpoint.time(PROMPT, 9)
 
@@ -121,6 +121,17 @@ def test_memory_is_what_the_server_says(served: ServerProcess, endpoint: Endpoin
 
 def numbers(memory: Memory) -> Iterator[float]:
     return (-1 if math.isnan(value) else value for value in memory)
+
+
+def test_servers_that_refuse_or_show_something_else() -> None:
+    refusing = httpx.MockTransport(lambda _request: httpx.Response(501, json={"error": {"message": "no metrics"}}))
+    with (
+        openai.OpenAI(
+            base_url="http://h/v1", api_key="none", http_client=httpx.Client(transport=refusing), max_retries=0
+        ) as none,
+        client_of(page="<html>{not metrics") as other,
+    ):
+        assert list(numbers(read_memory(none))) == list(numbers(read_memory(other))) == [-1, -1, -1]
 
 
 def test_servers_that_say_nothing_of_memory() -> None:
