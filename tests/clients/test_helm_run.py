@@ -8,11 +8,8 @@ import os
 import re
 import shlex
 import shutil
-import socket
 import subprocess
 import sys
-from collections.abc import Iterator
-from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -24,33 +21,34 @@ from harness.data.store import open_store
 from harness.scenarios.table import SCENARIOS as WORLD
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from conftest import Client
 
     from harness.types import Instance
+    from tests.conftest import ServerUnderTest
 
 JOINT = "multiple_choice_joint"
 SEPARATE = "multiple_choice_separate_original"
 CALIBRATED = "multiple_choice_separate_calibrated"
-STEADY = "description: as it is\nserve: {cache_type_k: f32, cache_type_v: f32, flash_attention: 'off'}\n"
-"""What is decoded together then hardly moves results, so that two programs that ask in another order agree."""
-NOISE = {"whole": 1e-3, "rounded": 2e-2}
-"""By model: what a log-probability may differ by. A file that is given is served as usual, and less steadily."""
+MODELS = ("world", "rounded")
+"""As the run, the servers and HELM call them. What is decoded together hardly moves their results."""
 CHOICES = """\
 description: what the bundled model knows
 data: {name}.jsonl
-input: question
 choices: choices
 answer: answer
 metrics: exact_match
 """
+ASKED = 'input: "Question: {{ question }}\\nAnswer:"\n'
 TWO_SHOTS = "examples: examples.jsonl\nshots: 2\n"
 HELMS = "layout: {instructions: 'The following are multiple choice questions (with answers).'}\n"
 BARE = "layout: {input_prefix: '', input_suffix: '', output_prefix: ' ', output_suffix: ''}\n"
 SCENARIOS = {
     # The first two are in the very words of HELM's own custom_mcqa.
-    "lettered": f"adapter: {JOINT}\nmax_tokens: 1\n{TWO_SHOTS}{HELMS}",
-    "bare": f"adapter: [{SEPARATE}, {CALIBRATED}]\n{BARE}",
-    "around": f"adapter: [{SEPARATE}, {CALIBRATED}]\n{TWO_SHOTS}{HELMS}",
+    "lettered": f"input: question\nadapter: {JOINT}\nmax_tokens: 1\n{TWO_SHOTS}{HELMS}",
+    "bare": f"{ASKED}adapter: [{SEPARATE}, {CALIBRATED}]\n{BARE}",
+    "around": f"input: question\nadapter: [{SEPARATE}, {CALIBRATED}]\n{TWO_SHOTS}{HELMS}",
 }
 LONG = (
     "description: several windows\ndata: long.jsonl\ninput: text\nadapter: language_modeling\nmetrics: bits_per_byte\n"
@@ -80,13 +78,11 @@ class Exported(NamedTuple):
 
     def helms(self, task: str, model: str, file: str) -> Any:
         """One of HELM's files about it."""
-        return self.read(f"quant_harness:task={task},model=quant-harness_{model}-", file)
+        return self.read(f"quant_harness:task={task},model=quant-harness_{model}", file)
 
-    def read(self, begin: str, file: str) -> Any:
-        """A file of the one run of HELM whose name begins so."""
-        runs = (self.folder / "benchmark_output" / "runs" / "quant").iterdir()
-        (found,) = (run for run in runs if run.name.startswith(begin))
-        return json.loads((found / file).read_text())
+    def read(self, name: str, file: str) -> Any:
+        """A file of one of HELM's runs."""
+        return json.loads((self.folder / "benchmark_output" / "runs" / "quant" / name / file).read_text())
 
 
 def write_questions(folder: Path) -> list[str]:
@@ -110,13 +106,14 @@ def write_questions(folder: Path) -> list[str]:
     return [word for name in (*SCENARIOS, "long") for word in ("--scenario-file", f"{name}.yaml")]
 
 
-def write_rounded(source: Path, path: Path) -> None:
+def write_rounded(source: Path, path: Path) -> Path:
     """Write a model of F32 weights with every matrix rounded to four bits: a quantization that computes as steadily."""
     shutil.copy(source, path)
     for tensor in gguf.GGUFReader(path, "r+").tensors:
         if len(tensor.shape) > 1:
             four = gguf.GGMLQuantizationType.Q4_0
             tensor.data[:] = gguf.quants.dequantize(gguf.quants.quantize(tensor.data, four), four)
+    return path
 
 
 def harness(*words: str, cwd: Path) -> None:
@@ -126,19 +123,6 @@ def harness(*words: str, cwd: Path) -> None:
     assert done.returncode == 0, done.stderr
 
 
-def two_free_ports() -> int:
-    """The first of two neighbours that nobody listens on."""
-    while True:
-        with socket.socket() as first, socket.socket() as second:
-            first.bind(("127.0.0.1", 0))
-            port: int = first.getsockname()[1]
-            try:
-                second.bind(("127.0.0.1", port + 1))
-            except OSError:
-                continue
-            return port
-
-
 def commands(readme: Path) -> list[list[str]]:
     """What there is to paste, line by line, without the settings of the environment."""
     lines = re.sub(r"\\\n\s*", "", readme.read_text()).splitlines()
@@ -146,41 +130,38 @@ def commands(readme: Path) -> list[list[str]]:
 
 
 @pytest.fixture(scope="module")
-def exported(world_model: Path, evals_python: Client, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Exported]:
+def exported(
+    world: ServerUnderTest,
+    world_model: Path,
+    serve: Callable[..., ServerUnderTest],
+    server_type: type[ServerUnderTest],
+    evals_python: Client,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> Exported:
     place = tmp_path_factory.mktemp("helm")
-    (place / "whole.yaml").write_text(STEADY)
-    write_rounded(world_model, place / "rounded.gguf")
+    rounded = serve(write_rounded(world_model, place / "rounded.gguf"), *server_type.STEADY)
     own = write_questions(place)
     harness(
-        *("run", "--model", str(world_model), "--reference", "whole.yaml", "--models", "rounded.gguf", *own),
+        *("run", "--endpoint", f"world={world.url}", "--endpoint", f"rounded={rounded.url}", *own),
         *("--scenarios", "world_facts,world_choice,world_text", "--max-instances", str(N), "--no-divergence"),
-        *("--no-efficiency", "--cache-dir", "cache", "--out", "run"),
+        *("--no-efficiency", "--out", "run"),
         cwd=place,
     )
-    harness("export", "helm", "run", "--out", "out", "--port", str(two_free_ports()), cwd=place)
+    harness("export", "helm", "run", "--out", "out", cwd=place)
     folder = place / "out"
-    *serve, ask, tables, custom = commands(folder / "README.md")
+    ask, tables, custom = commands(folder / "README.md")
     # Of the questions in HELM's words, those that we ask in the same.
     entries = (folder / "custom_mcqa.conf").read_text().splitlines()
     kept = [line for line in entries if "/lettered" in line or "/bare" in line or "description" not in line]
     (folder / "custom_mcqa.conf").write_text("\n".join(kept))
-    with ExitStack() as stack:
-        for program, *words in serve:
-            assert program == "harness"
-            server = subprocess.Popen([sys.executable, "-m", "harness", *words], stdout=subprocess.PIPE)
-            stack.callback(server.wait, 30)
-            stack.callback(server.terminate)
-            assert server.stdout is not None
-            stack.callback(server.stdout.close)
-            assert server.stdout.readline()  # it says where it listens once it does
-        assert {*custom} - {*ask} == {"custom_mcqa.conf", "custom"}
-        ask.insert(ask.index("run_entries.conf"), "custom_mcqa.conf")  # HELM takes ten seconds to begin
-        evals_python.program(*ask, cwd=folder)
-        evals_python.program(*tables, cwd=folder)
+    assert {*custom} - {*ask} == {"custom_mcqa.conf", "custom"}
+    ask.insert(ask.index("run_entries.conf"), "custom_mcqa.conf")  # HELM takes ten seconds to begin
+    evals_python.program(*ask, cwd=folder)
+    evals_python.program(*tables, cwd=folder)
     return Exported(pd.read_parquet(place / "run" / "instances.parquet"), folder)
 
 
-BOTH = pytest.mark.parametrize("model", NOISE)
+BOTH = pytest.mark.parametrize("model", MODELS)
 
 
 @BOTH
@@ -222,11 +203,11 @@ def test_log_probabilities_are_the_same(exported: Exported, task: str, model: st
             for state in mine:
                 scores[state["request_mode"]][state["reference_index"]] = scored(state)
             expected = [a - b for a, b in zip(scores["original"], scores["calibration"], strict=True)]
-            assert row["choice_logprobs"] == pytest.approx(expected, abs=NOISE[model])
+            assert row["choice_logprobs"] == pytest.approx(expected, abs=1e-3)
         else:
             tokens = [token["logprob"] for token in mine[0]["result"]["completions"][0]["tokens"]]
             n = min(len(tokens), len(row["token_logprobs"]))
-            assert row["token_logprobs"][:n] == pytest.approx(tokens[:n], abs=NOISE[model])
+            assert row["token_logprobs"][:n] == pytest.approx(tokens[:n], abs=1e-3)
 
 
 @BOTH
@@ -244,7 +225,7 @@ def test_bits_per_byte_are_the_same(exported: Exported, model: str) -> None:
 def test_the_cache_mixes_no_models_up(exported: Exported) -> None:
     first, second = (
         [scored(state) for state in exported.helms("around-separate", model, "scenario_state.json")["request_states"]]
-        for model in NOISE
+        for model in MODELS
     )
     assert len(first) == len(second)
     assert all(a != b for a, b in zip(first, second, strict=True))
@@ -255,11 +236,11 @@ def test_the_cache_mixes_no_models_up(exported: Exported) -> None:
 def test_helms_own_custom_mcqa_agrees_where_we_ask_in_its_words(exported: Exported, task: str, model: str) -> None:
     name, method = task.rsplit("-", 1)[0], TASKS[task]
     file = f"{name}{'-examples' if method == JOINT else ''}.jsonl"
-    begin = f"custom_mcqa,path=.._.._.._custom_{file},method={method}:model=quant-harness_{model}-"
-    states = exported.read(begin, "scenario_state.json")["request_states"]
+    run = f"custom_mcqa,path=.._.._.._custom_{file},method={method}:model=quant-harness_{model}"
+    states = exported.read(run, "scenario_state.json")["request_states"]
     mine = exported.helms(task, model, "scenario_state.json")["request_states"]
     assert [state["request"]["prompt"] for state in states] == [state["request"]["prompt"] for state in mine]
-    stats = exported.read(begin, "per_instance_stats.json")
+    stats = exported.read(run, "per_instance_stats.json")
     assert matches(stats) == exported.rows(task, model)["value"].to_dict()
 
 
@@ -270,7 +251,7 @@ def test_helms_tables_have_all_tasks_and_both_models(exported: Exported) -> None
         header = [cell["value"] for cell in table["header"]]
         tasks = [task for task, method in TASKS.items() if (method == "language_modeling") == (name == "likelihood")]
         assert set(header) == {"Model", "Mean score", *(f"{task} - {column}" for task in tasks)}
-        assert {row[0]["value"] for row in table["rows"]} == set(NOISE)
+        assert {row[0]["value"] for row in table["rows"]} == set(MODELS)
         for model, *values in ([cell["value"] for cell in row] for row in table["rows"]):
             found = dict(zip(header[1:], values, strict=True))
             for task in tasks if name == "accuracy" else ():
