@@ -11,6 +11,8 @@ import pandas as pd
 
 from harness.degradation.summary import summary_table
 from harness.efficiency.samples import efficiency_table
+from harness.metrics.kinds import ForeignMetric, Kinds
+from harness.metrics.table import METRICS
 
 
 class Measured(NamedTuple):
@@ -33,6 +35,15 @@ class Findings(NamedTuple):
     slices: pd.DataFrame
     notes: list[str]
     """What a reader must know before trusting the tables."""
+
+
+def kinds_of(record: Mapping[str, Any]) -> Kinds:
+    """What is known of every metric by which a run's single answers were judged: ours, and another harness' own.
+
+    Args:
+        record: ``run.json``. Its ``metrics`` are there where another harness judged, and win over ours of that name.
+    """
+    return METRICS | {name: ForeignMetric(**kind) for name, kind in record.get("metrics", {}).items()}
 
 
 def main_metrics(record: Mapping[str, Any]) -> dict[tuple[str, str], str]:
@@ -81,10 +92,22 @@ class Run:
         return main_metrics(self.record)
 
     @cached_property
+    def kinds(self) -> Kinds:
+        """What is known of every metric by which single answers were judged."""
+        return kinds_of(self.record)
+
+    @cached_property
     def summary(self) -> pd.DataFrame:
         """A row a model, with the columns of :data:`harness.degradation.summary.COLUMNS`."""
         speeds = efficiency_table(self.measured.efficiency, self.models)
-        return summary_table(self.findings.degradation, speeds, self.models, reference=self.reference, null=self.null)
+        return summary_table(
+            self.findings.degradation,
+            speeds,
+            self.models,
+            reference=self.reference,
+            null=self.null,
+            kinds=self.kinds,
+        )
 
     @property
     def notes(self) -> list[str]:

@@ -16,7 +16,7 @@ from harness.degradation.pooled import ALL
 from harness.degradation.verdict import Verdict
 from harness.evidence.compare import Comparison, compare_runs
 from harness.methods import short_name
-from harness.metrics.table import METRICS, SET_METRICS
+from harness.metrics.kinds import Kinds
 from harness.options import read_margin
 from harness.reports import numbers
 
@@ -41,10 +41,10 @@ def compare(
         return
     console = make_console()
     rows = [row for row in found.table.to_dict("records") if _is_shown(row, found)]
-    console.print(summary(rows), soft_wrap=True)
+    console.print(summary(rows, second.kinds), soft_wrap=True)
     console.print(f"The margin is {100 * share:g} pp, {'as --margin says' if margin else 'that of the second run'}.")
     for row in rows:
-        console.print(sentence(row), soft_wrap=True)
+        console.print(sentence(row, second.kinds), soft_wrap=True)
     for note in found.notes:
         console.print(note, soft_wrap=True)
 
@@ -55,10 +55,10 @@ def _is_shown(row: Mapping[Hashable, Any], found: Comparison) -> bool:
     return row["scenario"] == ALL or (is_main and not row["perturbation"])
 
 
-def summary(rows: Sequence[Mapping[Hashable, Any]]) -> str:
+def summary(rows: Sequence[Mapping[Hashable, Any]], kinds: Kinds) -> str:
     """``Of 12 tasks (f16, q8_0): 2 with a loss shown, 0 with a gain, 4 inconclusive.``, by Holm's p-values."""
     tasks = [row for row in rows if row["scenario"] != ALL]
-    shown = [_better(row) for row in tasks if row["p_holm"] <= ALPHA]
+    shown = [_better(row, kinds) for row in tasks if row["p_holm"] <= ALPHA]
     n_inconclusive = sum(row["verdict"] == Verdict.INCONCLUSIVE for row in tasks)
     models = ", ".join(dict.fromkeys(row["model"] for row in tasks))
     return (
@@ -67,15 +67,14 @@ def summary(rows: Sequence[Mapping[Hashable, Any]]) -> str:
     )
 
 
-def _better(row: Mapping[Hashable, Any]) -> bool:
-    metric = METRICS.get(row["metric"]) or SET_METRICS.get(row["metric"])
-    return bool((row["delta"] > 0) == (metric is None or metric.higher_is_better))
+def _better(row: Mapping[Hashable, Any], kinds: Kinds) -> bool:
+    return bool((row["delta"] > 0) == kinds[str(row["metric"])].higher_is_better)
 
 
-def sentence(row: Mapping[Hashable, Any]) -> str:
+def sentence(row: Mapping[Hashable, Any], kinds: Kinds) -> str:
     """``q4_k_m, world_facts (generation): 0.940 to 0.935 over 400, -0.5 pp (-1.2 .. +0.1), flips -3 +1, ...``."""
     what = f"{row['scenario']} ({short_name(row['adapter'])})" if row["adapter"] else row["scenario"]
-    is_share = row["metric"] not in METRICS or METRICS[row["metric"]].is_share
+    is_share = row["metric"] not in kinds or kinds[row["metric"]].is_share
     figures = [
         f"{numbers.figure(row['reference_value'])} to {numbers.figure(row['value'])} over {numbers.count(row['n'])}",
         numbers.difference(row["delta"], row["ci_low"], row["ci_high"], is_share=is_share),

@@ -11,6 +11,7 @@ import pandas as pd
 from harness.degradation.multiplicity import holm
 from harness.degradation.pooled import ALL
 from harness.degradation.verdict import Limits, Verdict, judge
+from harness.metrics.kinds import Kind, Kinds
 from harness.metrics.table import METRICS
 
 ALPHA = 0.05
@@ -22,7 +23,7 @@ class _Said(NamedTuple):
     n_more: int | None
 
 
-def judge_rows(table: pd.DataFrame, *, null: str | None, margin: float) -> pd.DataFrame:
+def judge_rows(table: pd.DataFrame, *, null: str | None, margin: float, kinds: Kinds = METRICS) -> pd.DataFrame:
     """``p_holm``, ``verdict`` and ``n_more`` for rows that are to be judged.
 
     Args:
@@ -30,11 +31,12 @@ def judge_rows(table: pd.DataFrame, *, null: str | None, margin: float) -> pd.Da
             :func:`~harness.degradation.comparison.compare`; none of the reference.
         null: label of the null run, which is the noise itself and has no verdict; None where there was none.
         margin: the loss that counts as none, as a share.
+        kinds: of the metrics.
     """
     own = table["model"] != (null or "")
     p_holm = _adjusted(table, own)
     judged = [
-        _judged(row, p, margin) if mine and row["n"] else None
+        _judged(row, p, margin, kinds.get(row["metric"])) if mine and row["n"] else None
         for row, p, mine in zip(table.to_dict("records"), p_holm, own, strict=True)
     ]
     return pd.DataFrame(
@@ -78,9 +80,11 @@ def _adjusted(table: pd.DataFrame, own: pd.Series) -> pd.Series:
     return p_holm
 
 
-def _judged(row: Mapping[Hashable, Any], p_holm: float, margin: float) -> _Said:
-    """Shares are judged by the margin; of other figures, such as bits per byte, only a loss can be shown."""
-    metric = METRICS.get(row["metric"])  # the pooled accuracy is none of these, and more of it is better
+def _judged(row: Mapping[Hashable, Any], p_holm: float, margin: float, metric: Kind | None) -> _Said:
+    """Shares are judged by the margin; of other figures, such as bits per byte, only a loss can be shown.
+
+    The pooled accuracy is no metric, and more of it is better.
+    """
     better = 1 if metric is None or metric.higher_is_better else -1
     significant = p_holm <= ALPHA
     if metric is not None and not metric.is_share:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from harness.metrics.kinds import Kinds
 from harness.metrics.table import METRICS
 
 ALL, ACCURACY = "all", "accuracy"
@@ -16,7 +17,7 @@ Mains = Mapping[tuple[str, str], str]
 """By scenario and adapter, in the order asked: the name of the main metric."""
 
 
-def pooled(scores: pd.DataFrame, mains: Mains) -> pd.DataFrame:
+def pooled(scores: pd.DataFrame, mains: Mains, kinds: Kinds = METRICS) -> pd.DataFrame:
     """The rows that count for a model as a whole, as rows of one more task.
 
     Every original instance of every scenario whose main metric knows right and wrong, each counting once: where a
@@ -25,9 +26,10 @@ def pooled(scores: pd.DataFrame, mains: Mains) -> pd.DataFrame:
     Args:
         scores: with the columns of :data:`harness.execution.records.SCORE_COLUMNS`, and maybe others.
         mains: main metrics.
+        kinds: of the metrics.
     """
     asked = pd.MultiIndex.from_frame(scores[["scenario", "adapter", "metric"]])
-    chosen = asked.isin(_chosen(mains)) & (scores["perturbation"] == "")
+    chosen = asked.isin(_chosen(mains, kinds)) & (scores["perturbation"] == "")
     rows = scores[chosen]
     if not len(rows):
         return rows
@@ -36,10 +38,10 @@ def pooled(scores: pd.DataFrame, mains: Mains) -> pd.DataFrame:
     return rows.assign(scenario=ALL, adapter="", metric=ACCURACY, instance_id=names, group=groups)
 
 
-def _chosen(mains: Mains) -> list[tuple[str, str, str]]:
+def _chosen(mains: Mains, kinds: Kinds) -> list[tuple[str, str, str]]:
     """Scenario, adapter and metric; the adapter is the first of each scenario."""
     found: dict[str, tuple[str, str, str]] = {}
     for (scenario, adapter), metric in mains.items():
-        if METRICS[metric].is_binary:
+        if kinds[metric].is_binary:
             found.setdefault(scenario, (scenario, adapter, metric))
     return list(found.values())

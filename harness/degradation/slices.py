@@ -13,6 +13,7 @@ from harness.degradation.columns import SLICES, table_of
 from harness.degradation.multiplicity import benjamini_hochberg
 from harness.degradation.pairs import PAIR
 from harness.errors import RunError
+from harness.metrics.kinds import Kinds
 from harness.metrics.table import METRICS
 
 FEWEST = 10
@@ -29,7 +30,7 @@ class Counts(NamedTuple):
     n: int
 
 
-def slice_table(instances: pd.DataFrame, reference: str) -> pd.DataFrame:
+def slice_table(instances: pd.DataFrame, reference: str, kinds: Kinds = METRICS) -> pd.DataFrame:
     """Attribute each model's losses to slices.
 
     A slice is a kind of a scenario, asked in one way. It is attributed a loss if it lost, and lost more than the rest
@@ -40,6 +41,7 @@ def slice_table(instances: pd.DataFrame, reference: str) -> pd.DataFrame:
         instances: as :data:`harness.execution.records.COLUMNS` has them; originals with a right-or-wrong main metric
             are looked at.
         reference: label of the model that the others are compared with.
+        kinds: of the metrics.
 
     Returns:
         A row for each model but the reference and each slice of at least 10 instances, with the columns of
@@ -48,7 +50,7 @@ def slice_table(instances: pd.DataFrame, reference: str) -> pd.DataFrame:
     Raises:
         RunError: an instance was asked of one model and not of the reference; it is named.
     """
-    is_binary = instances["metric"].map(lambda name: METRICS[name].is_binary).astype(bool)
+    is_binary = instances["metric"].map(lambda name: kinds[name].is_binary).astype(bool)
     asked = instances[is_binary & (instances["perturbation"] == "")]
     order = asked[_SLICE].drop_duplicates().agg(tuple, axis=1).tolist() if len(asked) else []
     right = {str(model): _right(part) for model, part in asked.groupby("model", sort=False)}

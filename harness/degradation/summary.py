@@ -12,6 +12,7 @@ from harness.degradation.advice import LOSSES, advice, noise_floor
 from harness.degradation.divergence import SCENARIO as DIVERGENCE
 from harness.degradation.pooled import ALL
 from harness.degradation.verdict import Verdict
+from harness.metrics.kinds import Kinds
 from harness.metrics.table import METRICS
 
 GOOD = (Verdict.EQUIVALENT, Verdict.NONINFERIOR)
@@ -30,6 +31,7 @@ def summary_table(
     *,
     reference: str,
     null: str | None,
+    kinds: Kinds = METRICS,
 ) -> pd.DataFrame:
     """The models as the record has them: the reference first, a null run last. What is not known of one is NaN.
 
@@ -39,6 +41,7 @@ def summary_table(
         models: ``models`` of ``run.json``.
         reference: label of what the others are compared with.
         null: label of its second run, if there was one.
+        kinds: of the metrics.
     """
     rows: list[dict[str, object]] = []
     speeds = {row["model"]: row for row in efficiency.to_dict("records")}
@@ -63,7 +66,7 @@ def summary_table(
                 "prefill_tokens_per_second": speeds[label]["prefill_tokens_per_second"],
                 "decode_tokens_per_second": speeds[label]["decode_tokens_per_second"],
                 "verdict": str(Verdict.REFERENCE) if label == reference else pooled["verdict"],
-                "advice": _advice(pooled, of_model, is_reference=label == reference, is_null=label == null),
+                "advice": _advice(pooled, of_model, kinds, is_reference=label == reference, is_null=label == null),
             }
         )
     return pd.DataFrame(rows, columns=COLUMNS).astype({"n": "int64", "n_more": "Int64"})
@@ -76,7 +79,9 @@ def _row(pooled: pd.DataFrame) -> dict[str, Any]:
     return found[0] if found else nothing | {"n": 0, "verdict": "", "n_more": pd.NA}
 
 
-def _advice(pooled: Mapping[str, Any], of_model: pd.DataFrame, *, is_reference: bool, is_null: bool) -> str:
+def _advice(
+    pooled: Mapping[str, Any], of_model: pd.DataFrame, kinds: Kinds, *, is_reference: bool, is_null: bool
+) -> str:
     """A model's verdict is that of all right-or-wrong questions together; losses of single scenarios are named."""
     if is_null:
         return noise_floor(pooled["flip_rate"])
@@ -84,7 +89,7 @@ def _advice(pooled: Mapping[str, Any], of_model: pd.DataFrame, *, is_reference: 
         return advice(Verdict.REFERENCE, 0.0, None, [])
     shown = of_model[of_model["verdict"].isin(LOSSES) & (of_model["scenario"] != ALL)]
     if pooled["verdict"]:  # which is about points, so only what is counted in points is named beside it
-        shown = shown[shown["metric"].isin([name for name, metric in METRICS.items() if metric.is_share])]
+        shown = shown[shown["metric"].isin([name for name, metric in kinds.items() if metric.is_share])]
     if pooled["verdict"] in GOOD:
         shown = shown[shown["verdict"] != Verdict.SMALL]
     surest_first = shown.sort_values("p_holm", kind="stable")["scenario"].unique()

@@ -10,6 +10,7 @@ from harness.degradation.judging import judge_rows, milder
 from harness.degradation.pairs import TASK, pairs, with_answers
 from harness.degradation.pooled import ALL, Mains, pooled
 from harness.degradation.verdict import Verdict
+from harness.metrics.kinds import Kinds
 from harness.metrics.table import METRICS
 
 COLUMNS = [column.name for column in DEGRADATION]
@@ -27,6 +28,7 @@ def degradation_table(
     null: str | None = None,
     margin: float,
     seed: int,
+    kinds: Kinds = METRICS,
 ) -> pd.DataFrame:
     """Compare every model with the reference, task by task, and say what follows.
 
@@ -39,6 +41,7 @@ def degradation_table(
         null: label of the reference's second run; a loss must be one against it too.
         margin: the loss that counts as none, as a share: 0.01 is one point.
         seed: for the bootstrap and the permutation test.
+        kinds: of the metrics.
 
     Returns:
         A row for each model and task with the columns of :data:`~harness.degradation.columns.DEGRADATION`, in the order
@@ -50,12 +53,12 @@ def degradation_table(
         RunError: an instance was asked of one model and not of the reference, or the other way round; it is named.
     """
     answered = with_answers(scores, instances)
-    everything = pd.concat([answered, pooled(answered, mains)], ignore_index=True)
-    table = _compared(everything, mains, reference, seed)
+    everything = pd.concat([answered, pooled(answered, mains, kinds)], ignore_index=True)
+    table = _compared(everything, mains, reference, seed, kinds)
     judged = table["is_judged"] & (table["model"] != reference)
-    said = judge_rows(table[judged], null=null, margin=margin)
+    said = judge_rows(table[judged], null=null, margin=margin, kinds=kinds)
     if null is not None and judged.any():
-        said = milder(said, _against_null(everything, mains, table[judged], reference, null, margin, seed))
+        said = milder(said, _against_null(everything, mains, table[judged], reference, null, margin, seed, kinds))
     table = table.join(said)
     table.loc[table["is_judged"] & (table["model"] == reference), "verdict"] = str(Verdict.REFERENCE)
     return in_order(table)
@@ -70,12 +73,12 @@ def in_order(*tables: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index(drop=True)
 
 
-def _compared(scores: pd.DataFrame, mains: Mains, reference: str, seed: int) -> pd.DataFrame:
+def _compared(scores: pd.DataFrame, mains: Mains, reference: str, seed: int, kinds: Kinds) -> pd.DataFrame:
     """Figures of every model and task, and ``is_judged``: whether a verdict is to be given."""
     rows: list[dict[str, object]] = []
     for task, model, paired in pairs(scores, reference):
         is_judged = _is_judged(task, mains)
-        is_share = task["scenario"] == ALL or METRICS[task["metric"]].is_share
+        is_share = task["scenario"] == ALL or kinds[task["metric"]].is_share
         found = compare(paired, seed=seed, judged=is_judged and is_share, is_reference=model == reference)
         rows.append({"model": model, **task, **found, "is_judged": is_judged})
     figures = [name for name in COLUMNS if name not in _SAID]
@@ -96,10 +99,11 @@ def _against_null(
     null: str,
     margin: float,
     seed: int,
+    kinds: Kinds,
 ) -> pd.DataFrame:
     """What the same rows say with the null run in the reference's place; by the index of ``table``."""
     keys = pd.MultiIndex.from_frame(table[TASK].drop_duplicates())
     asked = pd.MultiIndex.from_frame(scores[TASK]).isin(keys) & (scores["model"] != reference)
-    other = _compared(scores[asked], mains, null, seed)
+    other = _compared(scores[asked], mains, null, seed, kinds)
     rows = table[["model", *TASK]].reset_index().merge(other, on=["model", *TASK], how="left", validate="one_to_one")
-    return judge_rows(rows.set_index("index"), null=null, margin=margin)
+    return judge_rows(rows.set_index("index"), null=null, margin=margin, kinds=kinds)

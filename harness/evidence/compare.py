@@ -117,6 +117,7 @@ def _of_model(
         reference=reference,
         margin=margin,
         seed=int(runs[1].record["seed"]),
+        kinds=runs[1].kinds,
     )
     return table[table["model"] == label]
 

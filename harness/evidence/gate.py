@@ -22,7 +22,7 @@ from harness.degradation.pooled import ALL
 from harness.degradation.verdict import Verdict
 from harness.errors import UserError
 from harness.evidence.judged import judged_metrics
-from harness.metrics.table import METRICS
+from harness.metrics.kinds import Kinds
 from harness.names import unknown
 from harness.results import Run
 
@@ -106,7 +106,7 @@ def gate(
     labels = _labels(run, models)
     rows = table[table["model"].isin(labels) & (table["perturbation"] == "")]
     main, judged = (rows[_is_main(rows, mains)] for mains in (run.main_metrics, judged_metrics(run)))
-    chosen, notes = _chosen(main, judged, scenarios)
+    chosen, notes = _chosen(main, judged, scenarios, run.kinds)
     checks = [_check(row) for row in chosen.to_dict("records")]
     if max_kld is not None:
         checks += _divergences(run, rows, labels, max_kld)
@@ -133,7 +133,9 @@ def _is_main(rows: pd.DataFrame, mains: dict[tuple[str, str], str]) -> pd.Series
     return pd.Series([s == ALL or mains.get((s, a)) == m for s, a, m in keys], rows.index, dtype=bool)
 
 
-def _chosen(main: pd.DataFrame, judged: pd.DataFrame, scenarios: Collection[str]) -> tuple[pd.DataFrame, list[str]]:
+def _chosen(
+    main: pd.DataFrame, judged: pd.DataFrame, scenarios: Collection[str], kinds: Kinds
+) -> tuple[pd.DataFrame, list[str]]:
     """The rows of these scenarios, and notes on those that say nothing, or that no margin in points can judge."""
     known = list(dict.fromkeys(main["scenario"]))
     for name in scenarios:
@@ -143,7 +145,7 @@ def _chosen(main: pd.DataFrame, judged: pd.DataFrame, scenarios: Collection[str]
     guessed = list(dict.fromkeys(f"{row.scenario} ({row.adapter})" for row in silent.itertuples()))
     notes = [f"Not looked at, because the reference itself guesses there: {', '.join(guessed)}."] if guessed else []
     rows = judged[judged["scenario"].isin(wanted)]
-    has_points = rows["metric"].map(lambda name: name in METRICS and METRICS[name].is_share)
+    has_points = rows["metric"].map(lambda name: name in kinds and kinds[name].is_share)
     is_share = (rows["scenario"] == ALL) | has_points.astype(bool)  # of no rows, a map has another type
     others = list(dict.fromkeys(f"{row.scenario} ({row.metric})" for row in rows[~is_share].itertuples()))
     if others and scenarios:

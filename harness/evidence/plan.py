@@ -122,7 +122,7 @@ def _effects(run: Run, wanted: Collection[tuple[str, str, str, str]]) -> dict[tu
     """The design effects of these rows of ``degradation``, from the pairs that they were made of."""
     answered = with_answers(run.measured.scores, run.measured.instances)
     originals = answered[answered["perturbation"] == ""]
-    every = pd.concat([originals, pooled(originals, judged_metrics(run))], ignore_index=True)
+    every = pd.concat([originals, pooled(originals, judged_metrics(run), run.kinds)], ignore_index=True)
     asked = {(scenario, adapter, metric) for _, scenario, adapter, metric in wanted}
     rows = every[pd.MultiIndex.from_frame(every[["scenario", "adapter", "metric"]]).isin(asked)]
     found: dict[tuple[str, str, str, str], float] = {}

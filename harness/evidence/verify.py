@@ -10,6 +10,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pandas as pd
+
 from harness.analysis import analyse
 from harness.errors import HarnessError, UserError
 from harness.evidence.differences import NOTHING, Compared, Difference, compare_csv, compare_frames, compare_lines
@@ -55,20 +57,41 @@ def verify(folder: Path) -> Verified:
         if not hashes.differences:
             raise
         return Verified(hashes.differences, hashes.n_figures, [str(error)])
+    if "imported" in run.record:
+        return _imported(folder, run, hashes)
     judged = judge_again(run.measured.instances, lambda scenario, adapter: _metrics(run.record, scenario, adapter))
     left_out = _unknown_metrics(run)
     found = hashes + _answers(run, judged)
     if not left_out and not judged.faults:
         try:
-            found += _figures(folder, run, judged)
+            found += _figures(folder, run, judged.scores)
         except FAULTS as error:  # as an answer that is there twice, or that one model lacks
-            why = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
-            found += Compared([Difference("degradation.parquet", "", "", "a table", f"none, for it fails ({why})")], 0)
+            found += _fails(error)
             left_out = ["The tables and reports were not recomputed, because some answers cannot be compared."]
     elif not left_out:
         left_out = ["The tables and reports were not recomputed, because some answers cannot be judged."]
     notes = [*left_out, *(_versions(run.record) if found.differences else [])]
     return Verified(found.differences, found.n_figures, notes)
+
+
+def _imported(folder: Path, run: Run, hashes: Compared) -> Verified:
+    """Of answers that another harness judged: what follows from its judgements."""
+    notes = [
+        f"The judgements of single answers are those of {run.record['imported']['from']}, and were not made again; all "
+        "that follows from them was."
+    ]
+    found = hashes
+    try:
+        found += _figures(folder, run, run.measured.scores)
+    except FAULTS as error:
+        found += _fails(error)
+        notes = ["The tables and reports were not recomputed, because some answers cannot be compared."]
+    return Verified(found.differences, found.n_figures, [*notes, *(_versions(run.record) if found.differences else [])])
+
+
+def _fails(error: Exception) -> Compared:
+    why = str(error) if isinstance(error, HarnessError) else f"{type(error).__name__}: {error}"
+    return Compared([Difference("degradation.parquet", "", "", "a table", f"none, for it fails ({why})")], 0)
 
 
 def _hashes(folder: Path, record: dict[str, Any]) -> Compared:
@@ -135,9 +158,9 @@ def _answers(run: Run, judged: JudgedAgain) -> Compared:
     )
 
 
-def _figures(folder: Path, run: Run, judged: JudgedAgain) -> Compared:
-    """All that follows from the answers as they were judged now."""
-    measured = run.measured._replace(scores=judged.scores)
+def _figures(folder: Path, run: Run, scores: pd.DataFrame) -> Compared:
+    """All that follows from the answers as they were judged."""
+    measured = run.measured._replace(scores=scores)
     again = replace(run, measured=measured, findings=analyse(run.record, measured))
     found = NOTHING
     for name, keys in (("degradation", DEGRADATION_KEYS), ("slices", SLICE_KEYS)):

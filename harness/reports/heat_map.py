@@ -6,7 +6,7 @@ import itertools
 import math
 from typing import Any, NamedTuple
 
-from harness.metrics.table import METRICS
+from harness.metrics.kinds import Kind
 from harness.reports import numbers
 from harness.reports.rows import main_rows, records, task_name
 from harness.results import Run
@@ -38,22 +38,23 @@ class HeatMap(NamedTuple):
 
 def heat_map(run: Run) -> HeatMap:
     """Of every task as asked, by its main metric."""
-    table = main_rows(run.findings.degradation)
+    table = main_rows(run.findings.degradation, run.kinds)
     table = table[(table["perturbation"] == "") & (table["model"] != run.reference)]
     adapters = table.groupby("scenario")["adapter"].nunique()
     models = [model["label"] for model in run.models if model["label"] in set(table["model"])]
     rows: dict[tuple[str, str], dict[str, Cell]] = {}
     for line in records(table):
-        less = "" if METRICS[line["metric"]].higher_is_better else ", less is better"
+        kind = run.kinds[line["metric"]]
+        less = "" if kind.higher_is_better else ", less is better"
         key = task_name(line, several=adapters[line["scenario"]] > 1), f"{line['metric']}{less}"
-        rows.setdefault(key, {})[line["model"]] = _cell(line, run.margin)
+        rows.setdefault(key, {})[line["model"]] = _cell(line, run.margin, kind)
     empty = Cell("", "none", shown=False)
     cells = [(*key, [of.get(model, empty) for model in models]) for key, of in rows.items()]
     return HeatMap(models, cells, _legend(run.margin))
 
 
-def _cell(line: dict[str, Any], margin: float) -> Cell:
-    metric, delta = METRICS[line["metric"]], line["delta"]
+def _cell(line: dict[str, Any], margin: float, metric: Kind) -> Cell:
+    delta = line["delta"]
     if math.isnan(delta):
         return Cell("", "none", shown=False)
     shown = line["ci_low"] > 0 or line["ci_high"] < 0

@@ -7,7 +7,6 @@ from typing import Any, NamedTuple
 from harness.degradation.advice import LOSSES
 from harness.degradation.pooled import ALL
 from harness.degradation.verdict import Verdict
-from harness.metrics.table import METRICS
 from harness.reports import numbers
 from harness.reports.rows import main_rows, records, task_name
 from harness.results import Run
@@ -41,15 +40,18 @@ class Loss(NamedTuple):
 
 def losses_of(run: Run, model: str) -> list[Loss]:
     """The scenarios whose verdict is a loss, the surest first."""
-    table = main_rows(run.findings.degradation)
+    table = main_rows(run.findings.degradation, run.kinds)
     adapters = table.groupby("scenario")["adapter"].nunique()
     lost = table[(table["model"] == model) & table["verdict"].isin(LOSSES) & (table["scenario"] != ALL)]
     rows = records(lost.sort_values("p_holm", kind="stable"))
-    return [_loss(row, task_name(row, several=adapters[row["scenario"]] > 1)) for row in rows]
+    return [
+        _loss(row, task_name(row, several=adapters[row["scenario"]] > 1), is_share=run.kinds[row["metric"]].is_share)
+        for row in rows
+    ]
 
 
-def _loss(row: dict[str, Any], task: str) -> Loss:
-    verdict, is_share = Verdict(row["verdict"]), METRICS[row["metric"]].is_share
+def _loss(row: dict[str, Any], task: str, *, is_share: bool) -> Loss:
+    verdict = Verdict(row["verdict"])
     if not is_share:
         difference = numbers.difference(row["delta"], row["ci_low"], row["ci_high"], is_share=False)
         return Loss(task, "", verdict, f"In {task} its {row['metric']} got worse: {difference}.")

@@ -20,7 +20,7 @@ def markdown_report(run: Run) -> str:
     shown = columns(run)
     lines += _table(headings(run).cells(shown), [line.cells(shown) for line in overview(run)])
     for model in run.models:
-        rows = list(rows_of(run.findings.degradation, model["label"], run.margin))
+        rows = list(rows_of(run.findings.degradation, model["label"], run.margin, run.kinds))
         if model["label"] != run.reference and rows:
             lines += ["", f"## {model['label']} against {run.reference}", "", *_table(HEADINGS, rows)]
     lines += ["", "## How to read this", "", *(f"- {line}" for line in legend(run))]

@@ -71,7 +71,7 @@ def overview(run: Run) -> list[Line]:
             kld=numbers.divergence(row["kld_mean"]),
             **_moved(run, row["model"]),
             speed=numbers.speed(row["decode_tokens_per_second"]),
-            verdict=NOISE if row["is_null"] else verdict(row, run.margin),
+            verdict=NOISE if row["is_null"] else verdict(row, run.margin, run.kinds),
         )
         for row in records(run.summary)
     ]
@@ -96,7 +96,7 @@ def legend(run: Run) -> list[str]:
     """What the columns mean; nothing of those that are not there."""
     shown, reference = columns(run), run.reference
     table = run.findings.degradation
-    judged = main_rows(table[table["model"] != reference])
+    judged = main_rows(table[table["model"] != reference], run.kinds)
     first = ["bits: bits a weight."] if "bits" in shown else []
     if "accuracy" in shown:
         first.append(

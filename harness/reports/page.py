@@ -60,7 +60,7 @@ def html_page(run: Run) -> str:
         heat=heat_map(run),
         row_headings=HEADINGS,
         rows={
-            model["label"]: list(rows_of(run.findings.degradation, model["label"], run.margin))
+            model["label"]: list(rows_of(run.findings.degradation, model["label"], run.margin, run.kinds))
             for model in run.models
             if model["label"] != run.reference
         },

@@ -160,7 +160,7 @@ def _gains(row: dict[str, Any], reference: dict[str, Any], faster: float) -> str
 def _unsure(row: dict[str, Any], run: Run) -> str:
     if not pd.isna(row["n_more"]):
         return f"{row['model']} needs some {numbers.count(int(row['n_more']))} more instances for a verdict."
-    if looks_lost(row, run.margin):
+    if looks_lost(row, run.margin, run.kinds):
         return f"{row['model']} looks like a loss beyond the margin ({_interval(row)}); more would rather show that."
     return f"Of {row['model']} this run cannot say whether its loss is within the margin."
 

@@ -10,6 +10,7 @@ import pandas as pd
 from harness.degradation.verdict import Verdict
 from harness.degradation.worst import WORST
 from harness.methods import short_name
+from harness.metrics.kinds import Kinds
 from harness.metrics.table import METRICS
 from harness.reports import numbers
 
@@ -31,15 +32,15 @@ class Row(NamedTuple):
     verdict: str
 
 
-def rows_of(degradation: pd.DataFrame, model: str, margin: float) -> Iterator[Row]:
+def rows_of(degradation: pd.DataFrame, model: str, margin: float, kinds: Kinds = METRICS) -> Iterator[Row]:
     """The lines of one model, in the order of the table: of every task the main metric, as asked and in the worst case.
 
     Other metrics and single perturbations are in the files only. The margin is that of the verdicts.
     """
-    shown = main_rows(degradation)
+    shown = main_rows(degradation, kinds)
     adapters = shown.groupby("scenario")["adapter"].nunique()
     for line in records(shown[shown["model"] == model]):
-        metric = METRICS[line["metric"]]
+        metric = kinds[line["metric"]]
         interval = line["delta"], line["ci_low"], line["ci_high"]
         yield Row(
             scenario=task_name(line, several=adapters[line["scenario"]] > 1),
@@ -51,7 +52,7 @@ def rows_of(degradation: pd.DataFrame, model: str, margin: float) -> Iterator[Ro
             arrow=numbers.arrow(*interval, higher_is_better=metric.higher_is_better, is_share=metric.is_share),
             flips="" if pd.isna(line["flips_to_wrong"]) else f"-{line['flips_to_wrong']} +{line['flips_to_right']}",
             p_value=numbers.p_value(line["p_value"]),
-            verdict=verdict(line, margin),
+            verdict=verdict(line, margin, kinds),
         )
 
 
@@ -60,11 +61,11 @@ def records(table: pd.DataFrame) -> list[dict[str, Any]]:
     return cast("list[dict[str, Any]]", table.to_dict("records"))
 
 
-def main_rows(degradation: pd.DataFrame) -> pd.DataFrame:
+def main_rows(degradation: pd.DataFrame, kinds: Kinds = METRICS) -> pd.DataFrame:
     """Of every task the main metric, as asked and in the worst case."""
     first = degradation.groupby(["scenario", "adapter"])["metric"].transform("first")
     forms = degradation["perturbation"].isin(["", *WORST.values()])
-    return degradation[(degradation["metric"] == first) & forms & degradation["metric"].isin(METRICS)]
+    return degradation[(degradation["metric"] == first) & forms & degradation["metric"].isin(list(kinds))]
 
 
 def task_name(line: dict[str, Any], *, several: bool) -> str:
@@ -74,23 +75,24 @@ def task_name(line: dict[str, Any], *, several: bool) -> str:
     return f"{line['scenario']} ({', '.join(told)})" if told else line["scenario"]
 
 
-def verdict(line: Mapping[str, Any], margin: float) -> str:
+def verdict(line: Mapping[str, Any], margin: float, kinds: Kinds = METRICS) -> str:
     """``inconclusive: 640 more instances``, or ``inconclusive: looks like a loss`` where more would rather show that.
 
     Args:
         line: of the degradation table, or of the summary.
         margin: the loss that counts as none, as a share.
+        kinds: of the metrics.
     """
     word: str = line["verdict"]
     if word != Verdict.INCONCLUSIVE:
         return word
     if not pd.isna(line["n_more"]):
         return f"{word}: {numbers.count(int(line['n_more']))} more instances"
-    return f"{word}: looks like a loss" if looks_lost(line, margin) else word
+    return f"{word}: looks like a loss" if looks_lost(line, margin, kinds) else word
 
 
-def looks_lost(line: Mapping[str, Any], margin: float) -> bool:
+def looks_lost(line: Mapping[str, Any], margin: float, kinds: Kinds = METRICS) -> bool:
     """Whether the loss that is seen is the margin or more, so that more instances would rather show it."""
-    metric = METRICS.get(line.get("metric", ""))  # accuracy, which is none of these, is the better the more it is
+    metric = kinds.get(line.get("metric", ""))  # accuracy, which is none of these, is the better the more it is
     better = 1 if metric is None or metric.higher_is_better else -1
     return bool(better * line["delta"] <= -margin)

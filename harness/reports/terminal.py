@@ -62,7 +62,7 @@ def _overview(run: Run, shown: list[str]) -> Table:
 
 def _print_noise(console: Console, run: Run) -> None:
     """Of the null run one line: its answers are the reference's but for a few, so its rows say next to nothing."""
-    table = main_rows(run.findings.degradation)
+    table = main_rows(run.findings.degradation, run.kinds)
     own = table[(table["model"] == run.null) & (table["perturbation"] == "") & table["flip_rate"].notna()]
     own = own[own["scenario"] != ALL]  # questions that are there already
     if own.empty:
@@ -73,7 +73,7 @@ def _print_noise(console: Console, run: Run) -> None:
 
 
 def _print_rows(console: Console, label: str, run: Run) -> None:
-    rows = list(rows_of(run.findings.degradation, label, run.margin))
+    rows = list(rows_of(run.findings.degradation, label, run.margin, run.kinds))
     shown = rows if len(rows) <= MOST_ROWS else [row for row in rows if row.arrow in COLOURS]
     if not rows:
         return

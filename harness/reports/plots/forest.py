@@ -8,7 +8,6 @@ from typing import Any
 import pandas as pd
 
 from harness.degradation.pooled import ALL
-from harness.metrics.table import METRICS
 from harness.reports import numbers
 from harness.reports.plots.base import (
     BAD,
@@ -62,15 +61,15 @@ def forest(run: Run) -> Plot | None:
 def differences(run: Run) -> list[dict[str, Any]]:
     """A line a compared model and scenario whose metric is a share, as asked: that of all together first."""
     table = run.findings.degradation
-    rows = main_rows(table)
-    shares = [name for name, metric in METRICS.items() if metric.is_share]
+    rows = main_rows(table, run.kinds)
+    shares = [name for name, metric in run.kinds.items() if metric.is_share]
     rows = rows[rows["metric"].isin(shares) & (rows["perturbation"] == "")]
     adapters = rows.groupby("scenario")["adapter"].nunique()
     pooled = table[table["scenario"] == ALL]
     found: list[dict[str, Any]] = []
     for line in records(pd.concat([pooled, rows]).dropna(subset=["delta"])):
         several = adapters.get(line["scenario"], 1) > 1
-        better = line["scenario"] == ALL or METRICS[line["metric"]].higher_is_better
+        better = line["scenario"] == ALL or run.kinds[line["metric"]].higher_is_better
         limits = line["delta"], line["ci_low"], line["ci_high"]
         found.append(
             line
@@ -78,7 +77,7 @@ def differences(run: Run) -> list[dict[str, Any]]:
                 "task": TOGETHER if line["scenario"] == ALL else task_name(line, several=several),
                 "better": better,
                 "words": numbers.difference(*limits, is_share=True),
-                "told": verdict(line, run.margin),
+                "told": verdict(line, run.margin, run.kinds),
             }
         )
     order = {model["label"]: place for place, model in enumerate(run.models)}
