@@ -13,6 +13,7 @@ from harness.commands.compare import compare
 from harness.commands.doctor import doctor
 from harness.commands.export import app as export
 from harness.commands.gate import GateCommand, gate
+from harness.commands.import_ import app as import_
 from harness.commands.models import models
 from harness.commands.plan import plan
 from harness.commands.report import report
@@ -42,6 +43,7 @@ app.command()(plan)
 app.command()(doctor)
 app.add_typer(scenarios, name="scenarios")
 app.add_typer(export, name="export")
+app.add_typer(import_, name="import")
 
 
 def _terminated(_signal: int, _frame: FrameType | None) -> None:

@@ -1,0 +1,1 @@
+"""Results of other harnesses, answer by answer, as a run of ours."""

@@ -1,0 +1,114 @@
+"""What a model said, from the requests that HELM made for one instance: columns of ``instances``."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+from harness.interop.imports.helm_files import Completion, RequestState
+from harness.ties import highest
+
+APART = "multiple_choice_separate"
+CALIBRATED = "multiple_choice_separate_calibrated"
+CALIBRATION = "calibration"
+"""The mode of a request that scores a choice without its question."""
+
+
+def columns_of(states: Sequence[RequestState], method: str) -> dict[str, Any]:
+    """The columns of one instance, as far as HELM wrote them.
+
+    Args:
+        states: its requests: one, or one a choice, twice where choices are calibrated, or one a window of text.
+        method: HELM's name of the way of asking.
+    """
+    first, instance = states[0], states[0].instance
+    texts = [reference.output.text for reference in instance.references]
+    golds = [number for number, one in enumerate(instance.references) if "correct" in one.tags]
+    several = len(texts) > 1
+    times = [one.result.request_time for one in states if one.result.request_time is not None]
+    found: dict[str, Any] = {
+        "prompt": first.request.prompt,
+        "golds": [texts[number] for number in golds],
+        "gold": texts[golds[0]] if golds else "",
+        "choices": texts if several else [],
+        "gold_choices": golds if several else [],
+        "n_examples": first.num_train_instances,
+        "seconds": math.fsum(times) if times else None,
+    }
+    if method.startswith(APART):
+        return found | _choice(states, texts, method)
+    if first.reference_index is not None or not first.result.completions:
+        return found  # passages that are ranked: what was said of each is not one answer
+    return found | _text(states, texts)
+
+
+def _text(states: Sequence[RequestState], texts: Sequence[str]) -> dict[str, Any]:
+    """Of a completion, or of the windows of a text; a letter stands for the choice that it names."""
+    completions = [one.result.completions[0] for one in states]
+    first, mapping = completions[0], states[0].output_mapping
+    said = first.text.strip() if mapping else first.text
+    answer = mapping.get(said, said) if mapping else said
+    chosen = [texts.index(answer)] if mapping and said in mapping and answer in texts else []
+    tokens = [token for one in completions for token in one.tokens]
+    return {
+        "answer": answer,
+        "valid": not mapping or said in mapping,
+        "chosen": chosen,
+        "n_tied": len(chosen),
+        "logprob": math.fsum(one.logprob for one in completions),
+        "token_logprobs": [token.logprob for token in tokens],
+        "tokens": [token.text for token in tokens],
+        "n_bytes": sum(len(one.text.encode()) for one in completions),
+        "finish_reason": (first.finish_reason or {}).get("reason"),
+    }
+
+
+def _choice(states: Sequence[RequestState], texts: Sequence[str], method: str) -> dict[str, Any]:
+    """The log-probability of every choice, and by it the one that was taken.
+
+    Nothing where the tokens of a choice cannot be told from those before it.
+    """
+    first = states[0].request.prompt
+    found: dict[str, Any] = {"prompt": first.removesuffix(f" {texts[0]}") if texts else first}
+    scored: dict[tuple[bool, int], list[float]] = {}
+    for one in states:
+        if one.reference_index is None or not one.result.completions:
+            return found
+        ends = last_tokens(one.result.completions[0], f" {texts[one.reference_index]}")
+        if ends is None:
+            return found
+        scored[one.request_mode == CALIBRATION, one.reference_index] = ends
+    indices = range(len(texts))
+    needed = [(False, i) for i in indices] + [(True, i) for i in indices if method == CALIBRATED]
+    if any(place not in scored for place in needed):
+        return found
+    sums = [math.fsum(scored[False, i]) for i in indices]
+    lengths = [len(scored[False, i]) for i in indices]
+    if method == CALIBRATED:
+        sums = [after - math.fsum(scored[True, i]) for i, after in enumerate(sums)]
+        lengths = [1] * len(texts)
+    chosen = highest([value / length for value, length in zip(sums, lengths, strict=True)])
+    return found | {
+        "answer": texts[chosen[0]],
+        "logprob": math.fsum(scored[False, chosen[0]]),
+        "token_logprobs": scored[False, chosen[0]],
+        "choice_logprobs": sums,
+        "choice_lengths": lengths,
+        "chosen": list(chosen),
+        "n_tied": len(chosen),
+    }
+
+
+def last_tokens(completion: Completion, text: str) -> list[float] | None:
+    """Log-probabilities of the last tokens, which together are ``text``; None where no tokens are just that."""
+    rest = text
+    found: list[float] = []
+    for token in reversed(completion.tokens):
+        if not rest:
+            break
+        if not token.text or not rest.endswith(token.text):
+            return None
+        rest = rest.removesuffix(token.text)
+        found.insert(0, token.logprob)
+    return found if found and not rest else None

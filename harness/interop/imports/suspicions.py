@@ -1,0 +1,34 @@
+"""Signs that two models' results are one model's."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from harness.keys import QUESTION
+
+FEWEST = 5
+"""Answers with a log-probability: of fewer nothing is said."""
+
+
+def suspicions(instances: pd.DataFrame, reference: str) -> list[str]:
+    """A sentence on each model whose every log-probability is the reference's to the last digit.
+
+    HELM's cache knows a request by the model's name and its words, and lm-eval's by the words alone: behind either, a
+    second quantization can get the first one's answers without being asked.
+
+    Args:
+        instances: with the columns of :data:`harness.execution.records.COLUMNS`.
+        reference: label of the reference.
+    """
+    rows = instances.dropna(subset=["logprob"])[["model", "scenario", *QUESTION[1:], "logprob"]]
+    base = rows[rows["model"] == reference].drop(columns="model")
+    found: list[str] = []
+    for model, own in rows[rows["model"] != reference].groupby("model", sort=False):
+        both = own.merge(base, on=QUESTION, suffixes=("", "_reference"))
+        if len(both) >= FEWEST and (both["logprob"] == both["logprob_reference"]).all():
+            found.append(
+                f"All {len(both):,} log-probabilities of {model} are {reference}'s to the last digit: the two may be "
+                "one model, or a cache answered for the second (HELM's goes by the model's name, lm-eval's "
+                "--use_cache by the prompt alone)."
+            )
+    return found
