@@ -53,6 +53,9 @@ async def tokenize(body: TokenizeRequest, served: ServedModel, renderer: ChatRen
 
 def _tokenize(text: str, body: TokenizeRequest, model: Model) -> tuple[list[int], list[str] | None]:
     """Token ids, and their names if they are wanted."""
+    if text == body.text and not body.truncation and model.adds_spaces:
+        # HELM asks how many tokens a choice has after its context, with the space before it. The vocabulary adds that.
+        text = text.removeprefix(" ") or text
     tokens = model.tokenize(text, parse_special=body.parse_special or body.content is None)
     if body.wants_special:
         tokens = missing_bos(tokens, model) + tokens

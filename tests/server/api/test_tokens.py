@@ -215,8 +215,23 @@ def spaces_server(
 @example(" hello  the")
 @example("</s> hello</s></s>a")
 def test_added_spaces_do_not_come_back(spaces_server: ServerUnderTest, text: str) -> None:
-    tokens = ask(spaces_server, "/tokenize", text=text)["tokens"]
-    assert ask(spaces_server, "/detokenize", tokens=tokens)["prompt"] == text
+    for body in ({"prompt": text, "add_special_tokens": False}, {"text": text, "truncation": True, "max_length": 99}):
+        tokens = ask(spaces_server, "/tokenize", **body)["tokens"]
+        assert ask(spaces_server, "/detokenize", tokens=tokens)["prompt"] == text
+
+
+@pytest.mark.parametrize("choice", ["hello", "a", "hello hello", "é", " hello", "b a"])
+def test_helm_counts_a_choice_as_it_is_after_its_context(spaces_server: ServerUnderTest, choice: str) -> None:
+    context, whole = (
+        ask(spaces_server, "/tokenize", prompt=text, add_special_tokens=False)["tokens"]
+        for text in ("hello:", f"hello: {choice}")
+    )
+    assert ask(spaces_server, "/tokenize", text=f" {choice}")["tokens"] == whole[len(context) :]
+
+
+def test_helm_is_told_no_choice_of_no_tokens(spaces_server: ServerUnderTest) -> None:
+    # It would take the last 0 tokens of a prompt for all of them.
+    assert ask(spaces_server, "/tokenize", text=" ")["count"] > 0
 
 
 def test_the_added_space_is_there(spaces_server: ServerUnderTest) -> None:
