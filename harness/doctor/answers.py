@@ -156,6 +156,31 @@ def short(thing: object, most: int = 60) -> str:
     return shown if len(shown) <= most else f"{shown[: most - 2]}…{shown[-1]}"
 
 
+NEAR_TIE = 0.5
+"""Nats between two likeliest tokens, below which the order in which sums are added may decide between them."""
+
+
+def sure_text(choice: Choice) -> str:
+    """How a greedy completion begins whatever is computed beside it; all of it, where it has no log-probabilities."""
+    found = choice.raw.get("logprobs")
+    if isinstance(found, dict) and isinstance(found.get("content"), list):
+        entries = [entry.get("top_logprobs") or [] for entry in found["content"]]
+        tokens = [str(entry.get("token")) for entry in found["content"]]
+        values = [sorted(one.get("logprob", 0) for one in entry) for entry in entries]
+    else:
+        try:
+            arrays = choice.arrays
+        except Broken:
+            return choice.text
+        tokens, values = arrays.tokens, [sorted((top or {}).values()) for top in arrays.tops]
+    sure = ""
+    for token, likely in zip(tokens, values, strict=False):
+        if len(likely) > 1 and likely[-1] - likely[-2] < NEAR_TIE:
+            break
+        sure += token
+    return sure if choice.text.startswith(sure) else ""
+
+
 def distance(one: list[Any], other: list[Any]) -> float:
     """How far two lists of log-probabilities are apart: on average, in nats; infinitely where one lacks a value."""
     if len(one) != len(other) or any((a is None) != (b is None) for a, b in zip(one, other, strict=True)):

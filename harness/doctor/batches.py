@@ -20,11 +20,18 @@ def batch(case: Case) -> Finding:
     choices = {choice.raw.get("index"): choice for choice in _ask(case).choices}
     if sorted(map(str, choices)) != [str(index) for index in range(len(PROMPTS))]:
         return fault(f"The choices for {len(PROMPTS)} prompts have the indices {list(choices)}.")
-    for index, prompt in enumerate(PROMPTS):
-        alone = case.patient.complete(prompt, max_tokens=1, **_echo(case)).only
-        if not choices[index].text.startswith(prompt if _echo(case) else alone.text):
-            return fault(f"Of {len(PROMPTS)} prompts, the choice of index {index} is not that of {prompt!r}.")
-        if _echo(case) and _apart(choices[index].arrays, alone.arrays, prompt) > TOLERANCE:
+    found = [choices[index] for index in range(len(PROMPTS))]
+    alone = [case.patient.complete(prompt, max_tokens=1, **_echo(case)).only for prompt in PROMPTS]
+    if not _echo(case):
+        texts, expected = [choice.text for choice in found], [choice.text for choice in alone]
+        # A near tie may fall either way beside others; answers of other prompts are all there, in another order.
+        if texts != expected and sorted(texts) == sorted(expected):
+            return fault(f"The choices for {len(PROMPTS)} prompts have the indices of each other.")
+        return good(f"{len(PROMPTS)} prompts have an answer each.")
+    for prompt, together, single in zip(PROMPTS, found, alone, strict=True):
+        if prompt not in together.text:
+            return fault(f"Of {len(PROMPTS)} prompts, {prompt!r} has not the choice of its index.")
+        if case.is_good(Subject.TWICE) and _apart(together.arrays, single.arrays, prompt) > TOLERANCE:
             return fault(f"Among other prompts, {prompt!r} has other log-probabilities than alone.")
     return good(f"{len(PROMPTS)} prompts have the answers that each has alone.")
 

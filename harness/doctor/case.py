@@ -7,10 +7,10 @@ import secrets
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from harness.doctor.answers import Arrays, Broken, Choice, Refused
+from harness.doctor.answers import Arrays, Broken, Choice, Refused, sure_text
 from harness.doctor.diagnosis import Outcome
 from harness.doctor.patient import Patient
-from harness.doctor.steps import Grown, grow
+from harness.doctor.steps import START, Grown, K, grow
 from harness.doctor.subjects import Subject
 from harness.serving.dialects import DETOKENIZE, TOKENIZE, Card, Detokenized, Dialect, Tokenized
 
@@ -99,14 +99,31 @@ class Case:
         return arrays.cut(0, len(prompt))
 
     @functools.cached_property
-    def plain(self) -> Choice:
-        """A greedy completion without log-probabilities; raises as :meth:`score` does."""
-        return self.patient.complete(PROMPT, max_tokens=LONGEST).only
+    def _greedy(self) -> tuple[str, Choice]:
+        """Of some prompts, the one whose completion is surest, and that; with alternatives, if they are to be had."""
+        found = [(prompt, self._generate(prompt)) for prompt in (*PROMPTS, START)]
+        return max(found, key=lambda one: len(sure_text(one[1])))
 
-    @functools.cached_property
+    def _generate(self, prompt: str) -> Choice:
+        try:
+            return self.patient.complete(prompt, max_tokens=LONGEST, logprobs=K).only
+        except Refused:
+            return self.patient.complete(prompt, max_tokens=LONGEST).only
+
+    @property
+    def prompt(self) -> str:
+        """To generate from; raises as :meth:`score` does."""
+        return self._greedy[0]
+
+    @property
     def generated(self) -> Choice:
-        """The same with five alternatives at each token."""
-        return self.patient.complete(PROMPT, max_tokens=LONGEST, logprobs=5).only
+        """The greedy completion of that prompt."""
+        return self._greedy[1]
+
+    @property
+    def sure(self) -> str:
+        """How that completion begins in any case: up to where two tokens are about as likely."""
+        return sure_text(self.generated)
 
     @functools.cached_property
     def echoed(self) -> Choice:

@@ -107,7 +107,9 @@ def examine(url: str, model: str | None, key: str | None, say: Callable[[str], N
     """
     with Patient(url, key) as patient:
         cards = read_cards(patient.look)
-        card = choose_card(cards, model, patient.url, "name one with --model")
+        card = choose_card(
+            list({card.id: card for card in cards}.values()), model, patient.url, "name one with --model"
+        )
         patient.model = card.id
         case = Case(patient, cards, read_context(patient.look, card), find_dialect(patient.look, card.id))
         checks = []

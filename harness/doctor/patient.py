@@ -110,9 +110,8 @@ class Patient:
             raise self._lost(error) from error
 
     def _lost(self, error: httpx.TransportError) -> RunError:
-        return RunError(
-            f"{self.url} could not be reached, or broke off: {str(error).rstrip('.') or type(error).__name__}."
-        )
+        why = str(error).rstrip(".") or type(error).__name__
+        return RunError(f"{self.url} could not be reached, or broke off: {why}.")
 
 
 def _json(text: str) -> Any:
