@@ -104,8 +104,10 @@ def _implied(row: Row) -> dict[str, Any]:
         lengths = _list(row["choice_lengths"]) or [1] * len(logprobs)
         chosen = list(highest([value / length for value, length in zip(logprobs, lengths, strict=True)]))
     golds = [choices[index] for index in _list(row["gold_choices"])] if choices else _list(row["golds"])
+    tokens = _list(row["token_logprobs"])
+    is_unknown = not tokens and pd.isna(row["logprob"])  # of an endpoint that gives none for what it generates
     return {
-        "logprob": math.fsum(row["token_logprobs"]),
+        "logprob": math.nan if is_unknown else math.fsum(tokens),
         "n_tied": len(chosen),
         "chosen": chosen,
         "answer": choices[chosen[0]] if choices and chosen else row["answer"],

@@ -55,8 +55,8 @@ def _breaking(after: int) -> Iterator[str]:
     class Handler(BaseHTTPRequestHandler):
         def do_POST(self) -> None:
             self.rfile.read(int(self.headers["Content-Length"]))
-            if self.path.endswith("/tokenize"):
-                self._send({"tokens": [1, 2, 3]})
+            if self.path.endswith("tokenize"):
+                self._send({"tokens": [1, 2, 3], "prompt": "abc"})
                 return
             event = b'data: {"choices": [{"text": "a", "token_ids": [7]}]}\n\n'
             self.send_response(200)
