@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from itertools import pairwise
@@ -31,6 +32,15 @@ def test_generation_is_stripped_and_keeps_its_scores(asked: Asked, completion: C
 def test_an_empty_generation_is_an_empty_answer(asked: Asked, completion: Complete) -> None:
     answer = read("generation", asked("Who?", "*I"), completion([], []))
     assert (answer.text, answer.logprob, answer.token_logprobs, answer.n_bytes) == ("", 0, (), 0)
+
+
+def test_what_is_not_known_of_a_generation_is_not_taken_for_certain(asked: Asked) -> None:
+    bare = Completion(" Ab", (), (), (), "stop", has_logprobs=False)
+    for method in ("generation", "multiple_choice_joint"):
+        answer = read(method, asked("Who?", "*Ab", "I"), bare, labels=("Ab", "I"))
+        assert answer.text == "Ab"
+        assert math.isnan(answer.logprob)
+        assert (answer.token_logprobs, answer.tokens) == ((), ())
 
 
 LETTERS = ("A", "B", "C")

@@ -42,6 +42,12 @@ def make(scenario_of: Callable[..., Scenario], tasks_of: Callable[..., list[Task
     return make
 
 
+def test_a_log_probability_that_is_not_known_is_null(make: Make, asked: Callable[..., Instance]) -> None:
+    unknown = dataclasses.replace(ANSWER, logprob=math.nan, token_logprobs=(), tokens=())
+    row = make(asked("What?", "*oil"), answer=unknown).answer
+    assert (row["logprob"], row["token_logprobs"], row["tokens"]) == (None, [], [])
+
+
 def test_a_row_of_a_choice(make: Make, asked: Callable[..., Instance]) -> None:
     found = make(asked("What?", "*oil", "tea", name="quiz-0"), "multiple_choice_separate_original", CHOICE)
     assert found.answer == {

@@ -68,14 +68,14 @@ Start = Callable[..., StandIn]
 def stand_in() -> Iterator[Start]:
     """An endpoint on a small server.
 
-    It answers completions by a function; and what else is asked by ``routes``: the end of a path, and a body. All
+    It answers completions by a function; and what else is asked by the end of a path, with a body or a function. All
     others are not there. ``key``, ``has_logprobs`` and ``assumed_context`` are the endpoint's.
     """
     started: list[tuple[ThreadingHTTPServer, Endpoint]] = []
 
     def start(answer: Reply = silent, **more: Any) -> StandIn:
         options = {name: more.pop(name) for name in ("key", "has_logprobs", "assumed_context") if name in more}
-        routes: dict[str, str] = more
+        routes: dict[str, Any] = more
 
         class Handler(BaseHTTPRequestHandler):
             protocol_version = "HTTP/1.1"
@@ -83,14 +83,18 @@ def stand_in() -> Iterator[Start]:
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
                 if not self.path.endswith("/completions"):
-                    self.do_GET()
+                    self.respond_with(body)
                     return
                 asked.append(body)
                 headers.append({name.lower(): value for name, value in self.headers.items()})
                 self.respond(*answer(len(asked) - 1))
 
             def do_GET(self) -> None:
+                self.respond_with({})
+
+            def respond_with(self, asked: dict[str, Any]) -> None:
                 body = next((body for end, body in routes.items() if self.path.endswith(end)), None)
+                body = body(asked) if callable(body) else body
                 self.respond(404 if body is None else 200, body or '{"error": {"message": "Not Found"}}')
 
             def respond(self, status: int, body: str) -> None:
@@ -262,6 +266,23 @@ def test_what_is_known_of_the_tokenizer(stand_in: Start) -> None:
     assert endpoint.tokenize("a b") == endpoint.tokenize_chat("a b") == [5, 6, 7]
     assert endpoint.bos == (5, 6, 7)
     assert endpoint.detokenize([5, 6, 7]) == "a b"
+
+
+def test_llama_server_is_asked_in_its_own_words(stand_in: Start) -> None:
+    """It names its fields otherwise, and applies a chat template elsewhere, without the BOS that comes before it."""
+
+    def tokenize(body: dict[str, Any]) -> str:
+        begin = [1] if body.get("add_special") else []
+        return json.dumps({"tokens": begin + list(body.get("content", "").encode())})
+
+    def template(body: dict[str, Any]) -> str:
+        return json.dumps({"prompt": f"[{body['messages'][0]['content']}]"})
+
+    endpoint = stand_in(
+        **{"/tokenize": tokenize, "/detokenize": '{"content": "a"}', "/apply-template": template}
+    ).endpoint
+    assert (endpoint.tokenize("ab"), endpoint.bos, endpoint.detokenize([97])) == ([97, 98], (1,), "a")
+    assert endpoint.tokenize_chat("a") == [1, *b"[a]"]
 
 
 USES: dict[str, Callable[[Endpoint], object]] = {
