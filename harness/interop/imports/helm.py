@@ -76,7 +76,7 @@ def _task(folder: Path, label: str | None) -> ModelTask:
             )
         place = state.instance.id, perturbation_name(state.instance.perturbation), state.train_trial_index
         requests.setdefault(place, []).append(state)
-    answers = tuple(_answers(stats, requests, adapter["method"], folder))
+    answers = tuple(_answers(stats, requests, adapter, folder))
     return ModelTask(
         model=label or adapter["model"],
         scenario=scenario_name(spec),
@@ -131,8 +131,9 @@ def _groups(perturbations: Any) -> dict[str, str]:
 
 
 def _answers(
-    stats: Sequence[InstanceStats], requests: Mapping[Key, list[RequestState]], method: str, folder: Path
+    stats: Sequence[InstanceStats], requests: Mapping[Key, list[RequestState]], adapter: Mapping[str, Any], folder: Path
 ) -> list[Answered]:
+    method, pattern = adapter["method"], adapter.get("output_mapping_pattern")
     judged: dict[Key, dict[str, Score]] = {}
     for entry in stats:
         place = entry.instance_id, perturbation_name(entry.perturbation), entry.train_trial_index
@@ -147,7 +148,7 @@ def _answers(
         references = [[one.output.text, "correct" in one.tags] for one in instance.references]
         asked = fingerprint(instance.input.text, references)
         name, perturbation, trial = place
-        found.append(Answered(name, asked, judged[place], columns_of(states, method), perturbation, trial))
+        found.append(Answered(name, asked, judged[place], columns_of(states, method, pattern), perturbation, trial))
     return found
 
 

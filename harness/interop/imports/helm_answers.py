@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 from typing import Any
 
@@ -15,12 +16,13 @@ CALIBRATION = "calibration"
 """The mode of a request that scores a choice without its question."""
 
 
-def columns_of(states: Sequence[RequestState], method: str) -> dict[str, Any]:
+def columns_of(states: Sequence[RequestState], method: str, pattern: str | None = None) -> dict[str, Any]:
     """The columns of one instance, as far as HELM wrote them.
 
     Args:
         states: its requests: one, or one a choice, twice where choices are calibrated, or one a window of text.
         method: HELM's name of the way of asking.
+        pattern: what of a completion is the letter of a choice (``output_mapping_pattern``); None for all of it.
     """
     first, instance = states[0], states[0].instance
     texts = [reference.output.text for reference in instance.references]
@@ -40,14 +42,17 @@ def columns_of(states: Sequence[RequestState], method: str) -> dict[str, Any]:
         return found | _choice(states, texts, method)
     if first.reference_index is not None or not first.result.completions:
         return found  # passages that are ranked: what was said of each is not one answer
-    return found | _text(states, texts)
+    return found | _text(states, texts, pattern)
 
 
-def _text(states: Sequence[RequestState], texts: Sequence[str]) -> dict[str, Any]:
-    """Of a completion, or of the windows of a text; a letter stands for the choice that it names."""
-    completions = [one.result.completions[0] for one in states]
+def _text(states: Sequence[RequestState], texts: Sequence[str], pattern: str | None) -> dict[str, Any]:
+    """Of a completion, or of the windows of a text; a letter stands for the choice that it names.
+
+    Of several completions HELM judges the likeliest.
+    """
+    completions = [max(one.result.completions, key=lambda said: said.logprob) for one in states]
     first, mapping = completions[0], states[0].output_mapping
-    said = first.text.strip() if mapping else first.text
+    said = _letter(first.text.strip(), pattern) if mapping else first.text
     answer = mapping.get(said, said) if mapping else said
     chosen = [texts.index(answer)] if mapping and said in mapping and answer in texts else []
     tokens = [token for one in completions for token in one.tokens]
@@ -62,6 +67,12 @@ def _text(states: Sequence[RequestState], texts: Sequence[str]) -> dict[str, Any
         "n_bytes": sum(len(one.text.encode()) for one in completions),
         "finish_reason": (first.finish_reason or {}).get("reason"),
     }
+
+
+def _letter(said: str, pattern: str | None) -> str:
+    """What HELM looks up; an answer in which the pattern finds nothing stays as it is, and is no letter."""
+    found = re.search(pattern, said) if pattern else None
+    return said if found is None else found[1] if found.groups() else found[0]
 
 
 def _choice(states: Sequence[RequestState], texts: Sequence[str], method: str) -> dict[str, Any]:

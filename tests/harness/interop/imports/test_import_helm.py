@@ -110,6 +110,27 @@ def test_a_letter_stands_for_its_choice() -> None:
     assert (other["answer"], other["valid"], other["chosen"]) == ("No", False, [])
 
 
+@pytest.mark.parametrize(
+    ("said", "pattern", "answer", "valid"),
+    [
+        ("B. Loxville", None, "B. Loxville", False),
+        ("B. Loxville", "[A-C]", "Loxville", True),
+        ("B. Loxville", r"^([A-C])\.", "Loxville", True),
+        ("no", "[A-C]", "no", False),
+    ],
+)
+def test_a_pattern_finds_the_letter(said: str, pattern: str | None, answer: str, valid: bool) -> None:
+    states = [RequestState.model_validate(one) for one in joint_states(3, said)]
+    found = columns_of(states, "multiple_choice_joint", pattern)
+    assert (found["answer"], found["valid"]) == (answer, valid)
+
+
+def test_of_several_completions_the_likeliest_counts() -> None:
+    states = joint_states(3, "B")
+    states[0]["result"]["completions"] += [completion(" A", -0.25), completion(" C", -4.0)]
+    assert columns(states, "multiple_choice_joint")["answer"] == "Haford"
+
+
 def test_choices_scored_apart_and_calibrated() -> None:
     logprobs, alone = (-3.0, -2.5, -9.0), (-1.0, -0.25, -8.5)
     apart = columns(apart_states(1, logprobs), "multiple_choice_separate_original")
