@@ -15,7 +15,8 @@ PIP := $(VENV)/bin/python -m pip --disable-pip-version-check --quiet
 # Other people's programs pin other versions of our own packages, and of each other's: they live apart.
 EVALS := .venv-evals
 CLIENTS := .venv-clients
-INSTALL := python -m pip --disable-pip-version-check --quiet install
+# Python compiles at the first import the little of them that is used.
+INSTALL := python -m pip --disable-pip-version-check --quiet install --no-compile
 MODELS ?= q4_k_m,q8_0
 READY := $(VENV)/.ready-$(BUILD)
 
