@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 
 from harness.analysis import analyse
+from harness.data.hub import Hub
+from harness.data.mirror import Mirror
 from harness.data.store import open_store
-from harness.data.table import Store
 from harness.display import Display
 from harness.divergence.records import no_tokens
 from harness.divergence.text import read_text
@@ -14,8 +15,8 @@ from harness.efficiency.rounds import Timings
 from harness.efficiency.samples import samples_frame
 from harness.errors import RunError
 from harness.execution.abilities import leave_out
+from harness.execution.chosen import chosen_scenarios
 from harness.execution.gather import frame, gather
-from harness.execution.known import known_scenarios, own_scenarios
 from harness.execution.plan import plan
 from harness.measure import Models
 from harness.models.null_run import null_concurrency
@@ -23,8 +24,6 @@ from harness.reports.files import run_folder, write_run
 from harness.results import Measured, Run
 from harness.run_spec import RunSpec, run_record
 from harness.scenarios.base import Scenario
-from harness.scenarios.selection import find_scenarios
-from harness.scenarios.suites import suite
 
 
 def run(spec: RunSpec, display: Display) -> Run:
@@ -75,13 +74,8 @@ def _say(lines: list[str], display: Display) -> None:
         display.say(line)
 
 
-def _chosen(spec: RunSpec, store: Store) -> list[Scenario]:
+def _chosen(spec: RunSpec, store: Hub | Mirror) -> list[Scenario]:
     """The scenarios of the suites, those that are named, and the user's own files; none if that is what is named."""
     if not spec.asks_questions:
         return []
-    known = known_scenarios()
-    own = own_scenarios(spec.scenario_files, known)
-    selectors = [selector for name in spec.suites for selector in suite(name, known, store)]
-    named = {selector.partition(":")[0] for selector in spec.scenarios}
-    not_named = [name for name in own if name not in named]  # a slice of one's own may be, and is not all of it
-    return find_scenarios([*selectors, *spec.scenarios, *not_named], known | own)
+    return chosen_scenarios(spec.suites, spec.scenarios, spec.scenario_files, store)
