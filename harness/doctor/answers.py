@@ -160,8 +160,8 @@ NEAR_TIE = 0.5
 """Nats between two likeliest tokens, below which the order in which sums are added may decide between them."""
 
 
-def sure_text(choice: Choice) -> str:
-    """How a greedy completion begins whatever is computed beside it; all of it, where it has no log-probabilities."""
+def sure_text(choice: Choice) -> str | None:
+    """How a greedy completion begins whatever is computed beside it; None where it has no log-probabilities."""
     found = choice.raw.get("logprobs")
     if isinstance(found, dict) and isinstance(found.get("content"), list):
         entries = [entry.get("top_logprobs") or [] for entry in found["content"]]
@@ -171,7 +171,7 @@ def sure_text(choice: Choice) -> str:
         try:
             arrays = choice.arrays
         except Broken:
-            return choice.text
+            return None
         tokens, values = arrays.tokens, [sorted((top or {}).values()) for top in arrays.tops]
     sure = ""
     for token, likely in zip(tokens, values, strict=False):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+import os.path
 import secrets
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -99,10 +100,9 @@ class Case:
         return arrays.cut(0, len(prompt))
 
     @functools.cached_property
-    def _greedy(self) -> tuple[str, Choice]:
-        """Of some prompts, the one whose completion is surest, and that; with alternatives, if they are to be had."""
-        found = [(prompt, self._generate(prompt)) for prompt in (*PROMPTS, START)]
-        return max(found, key=lambda one: len(sure_text(one[1])))
+    def greedy(self) -> dict[str, Choice]:
+        """Greedy completions of some prompts, with alternatives if it has them; raises as :meth:`score` does."""
+        return {prompt: self._generate(prompt) for prompt in (*PROMPTS, START)}
 
     def _generate(self, prompt: str) -> Choice:
         try:
@@ -112,18 +112,22 @@ class Case:
 
     @property
     def prompt(self) -> str:
-        """To generate from; raises as :meth:`score` does."""
-        return self._greedy[0]
+        """The one of them whose completion is surest."""
+        return max(self.greedy, key=lambda prompt: len(sure_text(self.greedy[prompt]) or ""))
 
     @property
     def generated(self) -> Choice:
         """The greedy completion of that prompt."""
-        return self._greedy[1]
+        return self.greedy[self.prompt]
 
-    @property
+    @functools.cached_property
     def sure(self) -> str:
-        """How that completion begins in any case: up to where two tokens are about as likely."""
-        return sure_text(self.generated)
+        """How that completion begins in any case: up to where two tokens are about as likely, or other texts differ."""
+        sure = sure_text(self.generated)
+        if sure is None:
+            again = [self.patient.complete(self.prompt, max_tokens=LONGEST).only.text for _ in range(2)]
+            sure = os.path.commonprefix([self.generated.text, *again])
+        return sure
 
     @functools.cached_property
     def echoed(self) -> Choice:

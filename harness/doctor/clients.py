@@ -49,7 +49,7 @@ _SUMS = (
     Need(Subject.ALIGNMENT, WRONG, "It sums the log-probabilities of other tokens than the answer's.", may_lack=True),
 )
 _OURS_SCORING = (
-    *(Subject.COMPLETIONS, Subject.ARRAYS, Subject.ECHO, Subject.BOS_ECHOED, Subject.NOTHING_MORE, Subject.NULLS),
+    *(Subject.COMPLETIONS, Subject.ECHO, Subject.ARRAYS, Subject.BOS_ECHOED, Subject.NOTHING_MORE, Subject.NULLS),
     *(Subject.VALUES, Subject.TWICE, Subject.PREFIX, Subject.OFFSETS, Subject.BATCH),
 )
 _OURS_SCORING_TOO = (

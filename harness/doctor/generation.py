@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.doctor.answers import Broken, Refused, short
+from harness.doctor.answers import Broken, Refused, short, sure_text
 from harness.doctor.case import LONGEST, PROMPT, Case, Finding, absent, fault, good
 from harness.doctor.steps import K
 
@@ -30,9 +30,13 @@ def completions(case: Case) -> Finding:
 
 def greedy(case: Case) -> Finding:
     """What temperature 0 promises."""
-    again = [case.patient.complete(case.prompt, max_tokens=LONGEST).only.text for _ in range(2)]
-    if other := next((text for text in again if not text.startswith(case.sure)), None):
-        return fault(f"Temperature 0 gave {short(case.generated.text)}, and then {short(other)}.")
+    doubts = 0
+    for prompt, choice in case.greedy.items():
+        sure, again = sure_text(choice), case.patient.complete(prompt, max_tokens=LONGEST).only.text
+        doubts += sure is None and again != choice.text
+        # Where it is not known how likely others were, a few texts may differ by a near tie.
+        if doubts > len(case.greedy) / 2 or not again.startswith(sure or ""):
+            return fault(f"Temperature 0 gave {short(choice.text)}, and then {short(again)}.")
     return good("Temperature 0 gives the same text again.")
 
 

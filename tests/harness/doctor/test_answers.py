@@ -1,0 +1,119 @@
+"""Answers are read as they are, and what is wrong with their shape is told."""
+
+from __future__ import annotations
+
+import math
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.doctor.answers import Answer, Arrays, Broken, Choice, distance, short, sure_text
+from harness.doctor.clients import CLIENTS, judge
+from harness.doctor.diagnosis import GENERATED_LOGPROBS, GENERATION, SCORING, Check, Diagnosis, Outcome
+from harness.doctor.subjects import Subject
+
+names = st.lists(st.text(min_size=1, max_size=4), max_size=6)
+
+
+def _choice(**logprobs: object) -> Choice:
+    return Choice({"text": "ab", "logprobs": logprobs})
+
+
+@given(before=names, prompt=names.filter(bool), after=names)
+def test_the_parts_of_an_echo_are_all_of_it(before: list[str], prompt: list[str], after: list[str]) -> None:
+    tokens = [*before, *prompt, *after]
+    arrays = Arrays(tokens, [None] * len(tokens), [], [])
+    parts = arrays.parts("".join(prompt))
+    assert sum(parts) == len(tokens)
+    assert "".join(tokens[parts.before : parts.before + parts.inside]).find("".join(prompt)) >= 0
+
+
+def test_tokens_that_add_up_to_something_else() -> None:
+    with pytest.raises(Broken, match="add up to 'xy'"):
+        Arrays(["x", "y"], [None, -1], [], []).parts("ab")
+
+
+@pytest.mark.parametrize(
+    ("choice", "words"),
+    [
+        (Choice({"text": "a", "logprobs": None}), "logprobs are None"),
+        (_choice(content=[{"token": "a"}]), "shaped as those of chats"),
+        (_choice(text_offset=[0]), "have no tokens or no token_logprobs, but text_offset"),
+        (_choice(tokens=["a", "b"], token_logprobs=[None]), "have 2 and 1 entries"),
+    ],
+)
+def test_arrays_of_another_shape(choice: Choice, words: str) -> None:
+    with pytest.raises(Broken, match=words):
+        _ = choice.arrays
+
+
+@pytest.mark.parametrize("body", [None, [], {}, {"choices": []}, {"choices": [1]}])
+def test_an_answer_without_choices(body: object) -> None:
+    with pytest.raises(Broken, match="no choices"):
+        Answer.read(body)
+
+
+def test_distance_is_infinite_where_a_value_is_missing() -> None:
+    assert distance([None, -1.0, -2.0], [None, -1.5, -2.0]) == 0.25
+    assert math.isinf(distance([None, -1.0], [-1.0, -1.0]))
+    assert math.isinf(distance([-1.0], [-1.0, -1.0]))
+
+
+@pytest.mark.parametrize(
+    ("tops", "sure"),
+    [
+        ([{"a": -0.1, "x": -3}, {"b": -0.1, "y": -3}], "ab"),
+        ([{"a": -0.1, "x": -3}, {"b": -0.6, "y": -0.7}], "a"),
+        ([{"a": -0.6, "x": -0.7}, {"b": -0.1, "y": -3}], ""),
+    ],
+)
+def test_a_text_is_sure_up_to_a_near_tie_in_either_shape(tops: list[dict[str, float]], sure: str) -> None:
+    assert sure_text(_choice(tokens=["a", "b"], token_logprobs=[-0.1, -0.1], top_logprobs=tops)) == sure
+    content = [
+        {"token": token, "top_logprobs": [{"token": other, "logprob": value} for other, value in top.items()]}
+        for token, top in zip("ab", tops, strict=True)
+    ]
+    assert sure_text(_choice(content=content)) == sure
+    assert sure_text(Choice({"text": "ab", "logprobs": None})) is None
+
+
+def test_long_things_are_cut() -> None:
+    assert short("a") == "'a'"
+    assert len(short("a" * 100)) == 60
+
+
+def _diagnosis(*checks: Check) -> Diagnosis:
+    return Diagnosis("http://127.0.0.1/v1", "m", None, checks, judge(checks))
+
+
+def test_no_check_no_client_is_in_doubt() -> None:
+    assert {client.verdict for client in _diagnosis().clients} == {"right"}
+    assert {SCORING, GENERATION, GENERATED_LOGPROBS} <= set(CLIENTS)
+
+
+@pytest.mark.parametrize("subject", Subject)
+def test_every_fault_is_somebodys(subject: Subject) -> None:
+    diagnosis = _diagnosis(Check(str(subject), Outcome.FAULT, "It is wrong."))
+    assert not diagnosis.is_sound
+    hurt = [client for client in diagnosis.clients if client.verdict != "right"]
+    assert hurt
+    assert all(client.reasons for client in hurt)
+    assert all(reason.endswith(".") for client in hurt for reason in client.reasons)
+
+
+def test_a_client_that_fails_gets_no_wrong_numbers() -> None:
+    diagnosis = _diagnosis(
+        Check(Subject.ARRAYS, Outcome.FAULT, "Chat-shaped."), Check(Subject.ECHO, Outcome.FAULT, "echo is ignored.")
+    )
+    verdicts = {client.name: client.verdict for client in diagnosis.clients}
+    assert verdicts["HELM, separate choices and language modeling"] == "fails"
+    assert diagnosis.cannot_score == "echo is ignored."
+    assert diagnosis.no_logprobs == "Chat-shaped."
+    assert diagnosis.cannot_generate is None
+    assert diagnosis.record()["clients"][0]["verdict"] == "fails"
+    assert diagnosis.record()["checks"][0] == {
+        "name": "shape of logprobs",
+        "outcome": "fault",
+        "finding": "Chat-shaped.",
+    }
