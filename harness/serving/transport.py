@@ -88,7 +88,9 @@ class Transport:
             except json.JSONDecodeError:
                 return None
             except openai.APIStatusError as error:
-                if isinstance(error, openai.AuthenticationError) or _FAILED <= error.status_code != 501:
+                # Beside the API a gateway may refuse everybody; there a key is no help.
+                wants_key = isinstance(error, openai.AuthenticationError) and not path.startswith("../")
+                if wants_key or _FAILED <= error.status_code != 501:
                     raise
                 return None
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import contextlib
 import json
 import re
 from collections.abc import Callable, Iterator
@@ -14,9 +15,11 @@ from harness.errors import HarnessError, RunError, UserError
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.config import ServeConfig
 from harness.models.gguf_facts import read_facts
+from harness.serving.address import read_url
 from harness.serving.echo import ECHO_PROMPT
 from harness.serving.endpoint import Endpoint
 from harness.serving.process import ServerProcess
+from harness.serving.transport import Transport
 from harness.types import Prompt, Request
 
 TOKENS = ["One", " two", " three", ",", " one two three", "."]
@@ -346,6 +349,36 @@ def test_a_key_is_sent_and_one_that_is_not_taken_is_told(stand_in: Start) -> Non
     with pytest.raises(UserError, match=r"^The endpoint of m wants a key.*HARNESS_ENDPOINT_KEY.*Incorrect API key"):
         served.endpoint.complete(echoed("a"))
     assert served.headers[0]["authorization"] == "Bearer open sesame"
+
+
+@pytest.mark.parametrize(("path", "is_told"), [("models", True), ("../tokenize", False)])
+def test_what_is_refused_beside_the_api_is_not_offered(path: str, is_told: bool, gatekeeper: str) -> None:
+    transport = Transport(read_url(gatekeeper), "m")
+    with contextlib.closing(transport):
+        if is_told:
+            with pytest.raises(UserError, match=r"^The endpoint of m wants a key"):
+                transport.ask(path, None)
+        else:
+            assert transport.ask(path, None) is None
+
+
+@pytest.fixture
+def gatekeeper() -> Iterator[str]:
+    """A server that refuses everybody."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            self.send_response(401)
+            self.send_header("Content-Length", "0")
+            self.end_headers()
+
+        def log_message(self, format: str, *args: object) -> None:
+            pass
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
+        yield f"http://127.0.0.1:{server.server_port}"
+        server.shutdown()
 
 
 def test_choices_with_the_same_number_are_of_no_prompt(serve: Callable[[Reply], Endpoint]) -> None:
