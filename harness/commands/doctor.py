@@ -64,7 +64,7 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
         clients.add_row(client.name, _coloured(client.verdict), "\n".join(client.reasons))
     console.print(checks)
     done = {check.name for check in diagnosis.checks}
-    if skipped := ", ".join(subject for subject in Subject if subject not in done):
+    if skipped := "; ".join(subject for subject in Subject if subject not in done):
         console.print(f"\nNot looked at, for what they rest on is missing or wrong: {skipped}.")
     console.print()
     console.print(clients)

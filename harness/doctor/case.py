@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-import os.path
+import itertools
 import secrets
 from dataclasses import dataclass, field
 from typing import NamedTuple
@@ -126,7 +126,10 @@ class Case:
         sure = sure_text(self.generated)
         if sure is None:
             again = [self.patient.complete(self.prompt, max_tokens=LONGEST).only.text for _ in range(2)]
-            sure = os.path.commonprefix([self.generated.text, *again])
+            columns = zip(self.generated.text, *again, strict=False)
+            sure = "".join(
+                letters[0] for letters in itertools.takewhile(lambda letters: len(set(letters)) == 1, columns)
+            )
         return sure
 
     @functools.cached_property
