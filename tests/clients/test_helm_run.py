@@ -62,6 +62,7 @@ TASKS = {
     **{f"{name}-windows": "language_modeling" for name in ("world_text", "long")},
 }
 N = 8
+pytestmark = pytest.mark.timeout(900)  # a run of ours, one of HELM and its tables come before the first test
 
 
 class Exported(NamedTuple):
@@ -101,7 +102,7 @@ def write_questions(folder: Path) -> list[str]:
         (folder / f"{name}.jsonl").write_text(rows(data.test[:N]))
         (folder / f"{name}.yaml").write_text(CHOICES.format(name=name) + source)
     texts = [one.input for one in WORLD["world_text"].load(store).test]
-    (folder / "long.jsonl").write_text(json.dumps({"text": "\n\n".join(texts[:40])}) + "\n")
+    (folder / "long.jsonl").write_text(json.dumps({"text": "\n\n".join(texts[:24])}) + "\n")
     (folder / "long.yaml").write_text(LONG)
     return [word for name in (*SCENARIOS, "long") for word in ("--scenario-file", f"{name}.yaml")]
 
@@ -212,7 +213,7 @@ def test_log_probabilities_are_the_same(exported: Exported, task: str, model: st
 
 @BOTH
 def test_bits_per_byte_are_the_same(exported: Exported, model: str) -> None:
-    for task, tolerance in (("world_text-windows", 1e-4), ("long-windows", 1e-2)):
+    for task, tolerance in (("world_text-windows", 1e-5), ("long-windows", 2e-3)):
         (helms,) = [
             stat["mean"]
             for stat in exported.helms(task, model, "stats.json")
