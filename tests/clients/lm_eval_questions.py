@@ -19,7 +19,7 @@ BARE = Layout(input_prefix="", input_suffix="", output_prefix="", output_suffix=
 
 def planned() -> list[Task]:
     """The tasks."""
-    asking = Asking(max_instances=4, seed=0)
+    asking = Asking(max_instances=3, seed=0)
     separate = "multiple_choice_separate_original"
     bare = AdapterSpec(method=separate, n_shots=0, layout=BARE, normalization="none")
     by_character = AdapterSpec(method=separate, n_shots=0, normalization="character")

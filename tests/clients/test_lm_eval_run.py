@@ -24,6 +24,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import ServerUnderTest
 
+pytestmark = pytest.mark.timeout(600)
+"""Half a minute on a machine of one's own; one process asks in all ways, so that one test waits for all."""
 WINDOW = 64
 """lm-eval's ``max_length``, so that a text has several windows."""
 GGUF_LENGTH = 16
@@ -121,8 +123,13 @@ def found(
         for name, *job in _jobs(server, hf_tokenizer, bos=bos)
     ]
     path = tmp_path_factory.mktemp("jobs") / "jobs.json"
+    cache = {"use_cache": str(path.with_name("cache"))}
+    for server in (world, world_without_bos):
+        base = f"model={server.id},base_url={server.url}/completions"
+        texts = f"{base},tokenizer_backend=remote,tokenized_requests=False"
+        jobs.append([f"{server.id}/cached", "local-completions", texts, [CHOICES[0]], cache])
     path.write_text(json.dumps(jobs))
-    answer: dict[str, Any] = evals_python.script_file("lm_eval_many.py", folder, path)
+    answer: dict[str, Any] = evals_python.script_file("lm_eval_many.py", folder, path, timeout=560)
     return {
         server.id: {name.split("/")[1]: value for name, value in answer.items() if name.split("/")[0] == server.id}
         for server in (world, world_without_bos)
@@ -269,3 +276,15 @@ def test_left_alone_it_asks_a_model_with_bos_without_one(
     # And begins a text with EOS, since it takes the id 0 of BOS for none.
     texts = [_rolled(sample) / rolled[None][name]["logprob"] for name, sample in samples[TEXT].items()]
     assert max(abs(ratio - 1) for ratio in texts) > 0.01
+
+
+def test_its_cache_gives_the_second_model_the_first_ones_numbers(
+    found: dict[str, dict[str, Any]], world: ServerUnderTest, world_without_bos: ServerUnderTest
+) -> None:
+    def values(server: ServerUnderTest, way: str) -> list[float]:
+        samples = found[server.id][way]["samples"][CHOICES[0]]
+        return [value for name in sorted(samples) for value in _choices(samples[name])]
+
+    cached = [values(server, "cached") for server in (world, world_without_bos)]
+    assert cached[1] == cached[0] == pytest.approx(values(world, "text"), abs=1e-3)
+    assert cached[1] != pytest.approx(values(world_without_bos, "text"), abs=1e-2)

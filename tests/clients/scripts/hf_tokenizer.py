@@ -33,6 +33,4 @@ made.pre_tokenizer = pre_tokenizers.Sequence(
 made.decoder = decoders.ByteLevel()
 made.post_processor = processors.TemplateProcessing(single=f"{bos} $A", special_tokens=[(bos, 0)])
 PreTrainedTokenizerFast(tokenizer_object=made, bos_token=bos, eos_token=eos).save_pretrained(folder)
-print(
-    json.dumps(AutoTokenizer.from_pretrained(folder)("It's 12 o'clock in 東京.\n", add_special_tokens=True).input_ids)
-)
+print(json.dumps(AutoTokenizer.from_pretrained(folder)(sys.argv[2]).input_ids))
