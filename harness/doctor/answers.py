@@ -161,7 +161,7 @@ NEAR_TIE = 0.5
 
 
 def sure_text(choice: Choice) -> str | None:
-    """How a greedy completion begins whatever is computed beside it; None where it has no log-probabilities."""
+    """How a greedy completion begins whatever is computed beside it; None where it has no alternatives."""
     found = choice.raw.get("logprobs")
     if isinstance(found, dict) and isinstance(found.get("content"), list):
         entries = [entry.get("top_logprobs") or [] for entry in found["content"]]
@@ -175,7 +175,9 @@ def sure_text(choice: Choice) -> str | None:
         tokens, values = arrays.tokens, [sorted((top or {}).values()) for top in arrays.tops]
     sure = ""
     for token, likely in zip(tokens, values, strict=False):
-        if len(likely) > 1 and likely[-1] - likely[-2] < NEAR_TIE:
+        if len(likely) < 2:
+            return None
+        if likely[-1] - likely[-2] < NEAR_TIE:
             break
         sure += token
     return sure if choice.text.startswith(sure) else ""

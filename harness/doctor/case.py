@@ -132,6 +132,13 @@ class Case:
             )
         return sure
 
+    def agrees(self, text: str) -> bool:
+        """Whether a greedy completion of that prompt is as expected; where near ties cannot be seen, as a new one."""
+        if text.startswith(self.sure):
+            return True
+        fresh = self.patient.complete(self.prompt, max_tokens=LONGEST).only.text
+        return sure_text(self.generated) is None and text == fresh
+
     @functools.cached_property
     def echoed(self) -> Choice:
         """The prompt, echoed, and one token more, as lm-eval asks for it."""

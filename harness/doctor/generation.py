@@ -8,7 +8,8 @@ from harness.doctor.steps import K
 
 STOP_LENGTH = 3
 SEED = 7
-HOT = {"temperature": 1, "max_tokens": LONGEST, "seed": SEED}
+HOT = {"temperature": 1.5, "max_tokens": 2 * LONGEST, "seed": SEED}
+"""Long and hot enough that two texts are hardly the same by chance."""
 
 
 def models(case: Case) -> Finding:
@@ -61,6 +62,8 @@ def stop(case: Case) -> Finding | None:
     found = case.patient.complete(case.prompt, max_tokens=LONGEST, stop=[string]).only
     if string in found.text:
         return fault(f"With stop {string!r} it went on: {short(found.text)}.")
+    if found.text != expected and sure_text(case.generated) is None:
+        return None  # it may be another text, by a near tie that cannot be seen
     if found.text != expected:
         return fault(f"With stop {string!r} it wrote {short(found.text)} in place of {short(expected)}.")
     if found.finish_reason != "stop":
@@ -88,7 +91,7 @@ def best_of(case: Case) -> Finding:
     found = case.patient.complete(case.prompt, max_tokens=LONGEST, best_of=5, n=1, logprobs=K)
     if len(found.choices) != 1:
         return fault(f"With best_of 5 and n 1 it returned {len(found.choices)} choices.")
-    if not found.only.text.startswith(case.sure):
+    if not case.agrees(found.only.text):
         return fault(f"With best_of 5 its greedy text is {short(found.only.text)}, else {short(case.generated.text)}.")
     return good("best_of 5 at temperature 0 gives the one greedy answer.")
 
@@ -112,7 +115,7 @@ def stream(case: Case) -> Finding:
         choices = event.get("choices", []) if isinstance(event, dict) else []
         pieces += [choice.get("text") or "" for choice in choices if isinstance(choice, dict)]
     text = "".join(pieces)
-    if not text.startswith(case.sure):
+    if not case.agrees(text):
         return fault(f"Streamed, the answer is {short(text)}; plain, it is {short(case.generated.text)}.")
     if not ended:
         return fault("A stream does not end with [DONE].")

@@ -63,7 +63,8 @@ class Patient:
             if response.status_code not in OVERLOADED or pause is None:
                 break
             time.sleep(pause)
-        if response.status_code in UNAUTHORIZED:
+        # Beside the API a gateway may refuse everybody.
+        if response.status_code in UNAUTHORIZED and not path.startswith("../"):
             raise UserError(f"{self.url} lets nobody in without the right key; give it with --key.")
         if response.is_error:
             raise Refused(response.status_code, _message(response))
