@@ -2,12 +2,13 @@ from __future__ import annotations
 
 import json
 import math
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from made_lm_eval import CITIES, DATE, choice_sample, quiz, text_sample, write_lm_eval, written_samples
 
@@ -160,9 +161,8 @@ SIZES = st.lists(st.tuples(st.floats(-500, -0.1), st.integers(1, 90)), min_size=
 
 
 @given(SIZES)
+@settings(deadline=None)  # it writes files
 def test_a_perplexity_is_the_exponential_of_a_weighted_mean(sizes: list[tuple[float, int]]) -> None:
-    import tempfile
-
     with tempfile.TemporaryDirectory() as place:
         samples = [text_sample(i, *size) for i, size in enumerate(sizes)]
         (task,) = read_lm_eval(write_lm_eval(Path(place), "m", {"text": samples}))
