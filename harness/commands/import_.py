@@ -23,8 +23,8 @@ Folders = Annotated[
     list[str],
     typer.Argument(
         metavar="[LABEL=]DIR...",
-        help="Folders with results; one may hold several models. The first model is the reference.",
-        envvar="HARNESS_IMPORT",
+        help="Result folders; one may hold several models. The first model is the reference.",
+        envvar="HARNESS_FOLDERS",
     ),
 ]
 Reference = Annotated[
