@@ -22,7 +22,10 @@ STYLES = {"good": "green", "right": "green", "fault": "red", "wrong numbers": "r
 
 
 def doctor(
-    url: Annotated[str, typer.Argument(help="The endpoint, such as http://127.0.0.1:8080/v1.", metavar="URL")],
+    url: Annotated[
+        str,
+        typer.Argument(help="The endpoint, such as http://127.0.0.1:8080/v1.", metavar="URL", envvar="HARNESS_URL"),
+    ],
     model: Annotated[
         str | None, typer.Option(help="Which of its models.", envvar="HARNESS_MODEL_ID", show_default="the one it has")
     ] = None,

@@ -26,6 +26,7 @@ Words = Annotated[
     typer.Argument(
         help="A folder of `harness run`; or GGUF files, and LABEL=URL of endpoints that run already.",
         metavar="RUN|MODEL...",
+        envvar="HARNESS_EXPORTED",
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder to write.", envvar="HARNESS_OUT")]
