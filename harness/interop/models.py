@@ -12,7 +12,7 @@ from typing import Any
 import httpx
 from pydantic import ValidationError
 
-from harness.errors import RunError
+from harness.errors import RunError, UserError
 from harness.hub_cache import cache_folder
 from harness.models.config import ServeConfig
 from harness.models.gguf_facts import file_sha256, read_facts
@@ -50,9 +50,7 @@ class ExportedModel:
     url: str | None = None
     """Of an endpoint that runs already; None where the file is yet to be served."""
     file: Path | None = None
-    """None where there is a URL, and where the file is not found."""
-    file_name: str = ""
-    """What the file is called, also where it is not found."""
+    """What is yet to be served; None where there is a URL."""
     serve: ServeConfig = field(default_factory=ServeConfig)
     """How the file is to be served."""
 
@@ -71,7 +69,6 @@ def model_in(path: Path) -> ExportedModel:
         context=min(facts.context_length, MOST_CONTEXT),
         tokens=special_tokens(path),
         file=path.resolve(),
-        file_name=path.name,
     )
 
 
@@ -94,36 +91,37 @@ def model_at(label: str, url: str) -> ExportedModel:
         return ExportedModel(label=label, id=card.id, context=context, tokens=_tokens_at(ask, card.id), url=address.url)
 
 
-def models_of_run(record: Mapping[str, Any]) -> tuple[list[ExportedModel], list[str]]:
-    """The models of a run but for its null run, and a sentence for each whose file is not found.
+def models_of_run(record: Mapping[str, Any]) -> list[ExportedModel]:
+    """The models of a run but for its null run.
 
     Args:
         record: the run's ``run.json``.
+
+    Raises:
+        UserError: a file is not found. Only the file says whether a prompt begins with BOS.
+        RunError: an endpoint does not answer any more.
     """
-    models = [model for model in record["models"] if model["label"] != record["null"]]
-    files = [None if model.get("endpoint") else _file_of(model, record["spec"]) for model in models]
-    # All are of one base, so that one file tells of the tokens of all.
-    tokens = next((special_tokens(file) for file in files if file), SpecialTokens("", ""))
-    found, notes = [], []
-    for model, file in zip(models, files, strict=True):
-        label = model["label"]
-        if endpoint := model.get("endpoint"):
-            found.append(model_at(label, f"{endpoint['url']}#{endpoint['model']}"))
-            continue
-        if file is None:
-            notes.append(f"{label}: {model['file']} is not found where the run had it; put its path into the README.")
-        found.append(
-            ExportedModel(
-                label=label,
-                id=_id(label, model["sha256"]),
-                context=min(model["context_length"], MOST_CONTEXT),
-                tokens=tokens,
-                file=file,
-                file_name=model["file"],
-                serve=ServeConfig.model_validate(model["serve"]),
-            )
+    return [_of_run(model, record["spec"]) for model in record["models"] if model["label"] != record["null"]]
+
+
+def _of_run(model: Mapping[str, Any], spec: Mapping[str, Any]) -> ExportedModel:
+    label = model["label"]
+    if endpoint := model.get("endpoint"):
+        return model_at(label, f"{endpoint['url']}#{endpoint['model']}")
+    file = _file_of(model, spec)
+    if file is None:
+        raise UserError(
+            f"{label}: {model['file']} is not found where the run had it, seen from this folder (quantized files in "
+            f"{spec['cache_dir']}); put it back, or name the GGUF files in place of the run."
         )
-    return found, notes
+    return ExportedModel(
+        label=label,
+        id=_id(label, model["sha256"]),
+        context=min(model["context_length"], MOST_CONTEXT),
+        tokens=special_tokens(file),
+        file=file,
+        serve=ServeConfig.model_validate(model["serve"]),
+    )
 
 
 def _id(label: str, sha256: str) -> str:

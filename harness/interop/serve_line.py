@@ -10,8 +10,7 @@ from harness.models.config import ServeConfig
 
 def serve_line(model: ExportedModel, port: int) -> str:
     """``harness serve FILE --alias ID --port PORT``, with what the model's config says otherwise than all do."""
-    file = str(model.file) if model.file else f"PATH/TO/{model.file_name}"
     given, usual = model.serve.model_dump(), ServeConfig().model_dump()
     pairs = [(f"--{name.replace('_', '-')}", str(value)) for name, value in given.items() if value != usual[name]]
     options = [word for pair in pairs for word in pair]
-    return shlex.join(["harness", "serve", file, "--alias", model.id, "--port", str(port), *options])
+    return shlex.join(["harness", "serve", str(model.file), "--alias", model.id, "--port", str(port), *options])

@@ -71,13 +71,18 @@ def source_of_run(record: Mapping[str, Any]) -> Source:
         record: its ``run.json``.
 
     Raises:
-        UserError: the run asked no questions, or what it asked cannot be had any more.
+        UserError: the run asked no questions, or was imported, or what it asked cannot be had any more.
         RunError: an endpoint of it does not answer any more.
     """
+    if imported := record.get("imported"):
+        raise UserError(
+            f"The run has results of {imported['from']}, and neither its models nor its prompts; name a run of "
+            "`harness run`, or GGUF files and LABEL=URL of endpoints."
+        )
     if not record["tasks"]:
         raise UserError("The run asked no questions, so there is nothing to export; name one that did.")
     spec = record["spec"]
-    models, notes = models_of_run(record)
+    models = models_of_run(record)
     wanted = Wanted(
         suites=tuple(spec["suites"]),
         scenarios=tuple(spec["scenarios"]),
@@ -93,13 +98,18 @@ def source_of_run(record: Mapping[str, Any]) -> Source:
     )
     store = open_store(wanted.dataset_dir)
     planned = _planned(wanted, store)
+    asked = {(task["scenario"], task["adapter"], task["trial"]) for task in record["tasks"]}
+    # What a model of the run could not do, or what could not be had then, was not asked.
+    tasks = [task for task in planned.tasks if (task.scenario.name, task.adapter_name, task.trial) in asked]
+    if not tasks:
+        raise UserError(f"Nothing that the run asked can be asked any more. {' '.join(planned.left_out)}".rstrip())
     then = {task["scenario"]: task["data"] for task in record["tasks"]}
     changed = [
         f"{name}: its data are not those that the run asked, so its numbers are not comparable with the run's."
         for name, data in planned.data.items()
-        if then.get(name) != data
+        if name in then and then[name] != data
     ]
-    return Source(_distinct(models), tuple(planned.tasks), (*notes, *planned.left_out, *changed), store)
+    return Source(_distinct(models), tuple(tasks), (*planned.left_out, *changed), store)
 
 
 def _planned(wanted: Wanted, store: Hub | Mirror) -> Plan:

@@ -100,7 +100,7 @@ def _metadata(model: ExportedModel) -> dict[str, Any]:
     return {
         "name": name_of(model),
         "display_name": model.label,
-        "description": model.file_name or f"an endpoint that serves {model.id}",
+        "description": model.file.name if model.file else f"an endpoint that serves {model.id}",
         "creator_organization_name": ORGANIZATION,
         "access": "open",
         "release_date": None,

@@ -58,14 +58,11 @@ def test_a_run_gives_its_models_and_all_that_it_asked(real_run: Path) -> None:
         assert {kind: [one.id for one in chosen] for kind, chosen in task.examples.items()} == known["examples"]
 
 
-def test_a_file_that_is_not_found_is_named(real_run: Path, tmp_path: Path) -> None:
+def test_a_run_whose_file_is_not_found_is_refused(real_run: Path, tmp_path: Path) -> None:
     record = record_of(real_run)
     record["spec"]["cache_dir"] = str(tmp_path)
-    source = source_of_run(record)
-    assert [model.file is None for model in source.models] == [False, True, True]
-    assert [note.split(":")[0] for note in source.notes] == ["q8_0", "q2_k"]
-    assert source.models[1].file_name == record["models"][1]["file"]
-    assert source.models[1].tokens.bos == "<s>"  # of the file that is there
+    with pytest.raises(UserError, match=rf"q8_0: .*\.gguf is not found.*{tmp_path}.*put it back, or name the GGUF"):
+        source_of_run(record)
 
 
 def test_another_file_of_the_same_name_is_not_taken(real_run: Path, tmp_path: Path) -> None:
@@ -75,7 +72,8 @@ def test_another_file_of_the_same_name_is_not_taken(real_run: Path, tmp_path: Pa
     changed[-1] ^= 1
     (tmp_path / right.name).write_bytes(changed)
     record["spec"]["cache_dir"] = str(tmp_path)
-    assert source_of_run(record).models[1].file is None
+    with pytest.raises(UserError, match=r"q8_0: .* is not found"):
+        source_of_run(record)
 
 
 def test_other_data_than_the_run_had_is_told(real_run: Path) -> None:
@@ -97,6 +95,25 @@ def test_the_null_run_is_no_model_of_its_own(real_run: Path) -> None:
 def test_a_run_that_asked_nothing_is_refused(real_run: Path) -> None:
     with pytest.raises(UserError, match="asked no questions"):
         source_of_run(record_of(real_run) | {"tasks": []})
+
+
+def test_what_a_run_left_out_is_not_asked(real_run: Path) -> None:
+    record = record_of(real_run)
+    facts, joint = "world_facts", "multiple_choice_joint"
+    kept = [task for task in record["tasks"] if task["scenario"] == facts or task["adapter"] == joint]
+    assert 2 == len(kept) < len(record["tasks"])
+    source = source_of_run(record | {"tasks": kept})
+    assert [(task.scenario.name, task.adapter_name) for task in source.tasks] == [
+        (task["scenario"], task["adapter"]) for task in kept
+    ]
+    assert source.notes == ()  # nor are the data said to be others of world_text, which was not asked
+    with pytest.raises(UserError, match="Nothing that the run asked can be asked any more"):
+        source_of_run(record | {"tasks": [kept[0] | {"trial": 7}]})
+
+
+def test_an_imported_run_is_refused(real_run: Path) -> None:
+    with pytest.raises(UserError, match=r"results of lm-eval, and neither its models nor its prompts; name a run"):
+        source_of_run(record_of(real_run) | {"imported": {"from": "lm-eval"}, "spec": {"metrics": []}})
 
 
 def test_a_file_has_an_id_by_its_hash_that_any_shell_takes(tmp_path: Path) -> None:

@@ -53,7 +53,7 @@ def exported(*args: Any, **spec: Any) -> InspectTask:
 
 
 def source(*tasks: Task, bos: str = "[BOS]", context: int = 2048) -> Source:
-    model = ExportedModel("m", "m-1", context, SpecialTokens(bos, ""), file=Path("a b.gguf"), file_name="a b.gguf")
+    model = ExportedModel("m", "m-1", context, SpecialTokens(bos, ""), file=Path("a b.gguf"))
     return Source(models=(model,), tasks=tasks, notes=("A note.",), store=open_store(None))
 
 
