@@ -6,6 +6,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any, Literal
 
+from harness.doctor.subjects import Subject
+
 Verdict = Literal["right", "wrong numbers", "fails"]
 """What a client gets: right answers; wrong ones without a word; an error."""
 
@@ -77,6 +79,14 @@ class Diagnosis:
     def no_logprobs(self) -> str | None:
         """Why log-probabilities of generated text are not usable, as a sentence; None if they are."""
         return self._why_not(GENERATED_LOGPROBS)
+
+    @property
+    def no_token_ids(self) -> str | None:
+        """Why prompts cannot be token ids, as a sentence; None if they can, and are taken as they are."""
+        check = next((check for check in self.checks if check.name == Subject.IDS), None)
+        if check is None:
+            return "Whether prompts of token ids are taken as they are could not be looked at."
+        return None if check.outcome is Outcome.GOOD else check.finding
 
     def record(self) -> dict[str, Any]:
         """The diagnosis as JSON has it."""

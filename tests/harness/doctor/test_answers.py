@@ -117,3 +117,10 @@ def test_a_client_that_fails_gets_no_wrong_numbers() -> None:
         "outcome": "fault",
         "finding": "Chat-shaped.",
     }
+
+
+@pytest.mark.parametrize("outcome", Outcome)
+def test_token_ids_are_usable_only_where_they_were_seen_to_be_right(outcome: Outcome) -> None:
+    found = _diagnosis(Check(Subject.IDS, outcome, "Seen.")).no_token_ids
+    assert found == (None if outcome is Outcome.GOOD else "Seen.")
+    assert "could not be looked at" in (_diagnosis().no_token_ids or "")
