@@ -13,6 +13,7 @@ import httpx
 from harness.doctor.answers import Answer, Broken, Refused
 from harness.errors import RunError, UserError
 from harness.serving.address import read_url
+from harness.serving.key import read_key
 
 TIMEOUT_SECONDS = 300
 PAUSES = (0.5, 1, 2, 4)
@@ -28,13 +29,14 @@ class Patient:
         """Take the URL of the API, with ``/v1`` at its end or without, and what it is to be sent as a bearer token.
 
         Raises:
-            UserError: that is no URL of HTTP.
+            UserError: that is no URL of HTTP, or the key cannot be sent.
         """
         self._address = read_url(url)
         self.url = str(self._address)
         """Without a user's name and password."""
         self.model = ""
         """What requests are sent for."""
+        key = read_key(key)
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=TIMEOUT_SECONDS,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
@@ -44,13 +45,13 @@ def read_named(word: str) -> Named:
     """
     label, separator, rest = word.strip().partition("=")
     if not separator or not label or not label.isprintable() or set(label) & set(" ,/:"):
-        shown = f" (it begins with {label[:20]!r})" if separator else ""
+        begin = re.split("[/:@]", label)[0][:20]  # what comes after may be a password, if it is a URL
+        shown = f" (it begins with {begin!r})" if separator else ""
         raise UserError(
             f"--endpoint takes LABEL=URL, such as awq=http://127.0.0.1:8000/v1, with a label without spaces, commas, "
             f"slashes and colons{shown}."
         )
-    url, _, model = rest.partition("#")
-    return Named(label, read_url(url), model or None)
+    return Named(label, read_url(rest), rest.partition("#")[2] or None)
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ import httpx
 from harness.errors import UserError
 
 _VERSION = re.compile(r"v\d\w*")
+_SUCH_AS = "give one such as http://127.0.0.1:8000/v1."
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,22 +39,25 @@ class Address:
 
 
 def read_url(text: str) -> Address:
-    """The API that is meant: ``/v1`` is added where the path names no version.
+    """The API that is meant: ``/v1`` is added where the path names no version. What stands after ``#`` is not read.
 
     Raises:
-        UserError: it is no URL of HTTP.
+        UserError: it is no URL of HTTP, or one with a query. The sentence quotes nothing that may be secret.
     """
+    place = text.strip().rpartition("@")[2].partition("?")[0]
     try:
         url = httpx.URL(text.strip())
-    except httpx.InvalidURL as error:
-        raise UserError(f"{text!r} is no URL ({error}); give one such as http://127.0.0.1:8000/v1.") from error
+    except (httpx.InvalidURL, UnicodeError):  # which quote a part of it, perhaps of a password
+        raise UserError(f"{place!r} is no URL; {_SUCH_AS}") from None
     if url.scheme not in ("http", "https") or not url.host:
-        raise UserError(f"{_shown(url)!r} is no URL of an endpoint; give one such as http://127.0.0.1:8000/v1.")
+        raise UserError(f"{place!r} is no URL of an endpoint; {_SUCH_AS}")
+    if "@" in url.path:
+        raise UserError(
+            f"{place!r} stands after an @ that is within a path; write a / of a name or password as %2F, or {_SUCH_AS}"
+        )
+    if url.query:
+        raise UserError(f"{place!r} has a query after it, which no request would be sent with; {_SUCH_AS}")
     path = url.path.rstrip("/")
     if not any(_VERSION.fullmatch(part) for part in path.split("/")):
         path += "/v1"
     return Address(str(url.copy_with(path=path, query=None, fragment=None)))
-
-
-def _shown(url: httpx.URL) -> str:
-    return str(url.copy_with(userinfo=b"")) if url.userinfo else str(url)

@@ -13,6 +13,7 @@ import pydantic
 from harness.errors import RunError, UserError
 from harness.http_errors import HTTP_ERRORS
 from harness.serving.address import Address
+from harness.serving.key import read_key
 
 RETRIES = 4
 """Of a request that found the endpoint overloaded or out of reach, at growing intervals: some 7 seconds in all."""
@@ -42,6 +43,9 @@ class Transport:
             label: what sentences call the model behind it.
             key: sent with every request, and shown nowhere.
             alive: raises, saying why, if the process behind it is gone.
+
+        Raises:
+            UserError: the key cannot be sent.
         """
         self.label = label
         self.alive = alive
@@ -50,7 +54,7 @@ class Transport:
         self._address = address
         self.client = openai.OpenAI(
             base_url=address.url,
-            api_key=key or NO_KEY,
+            api_key=read_key(key) or NO_KEY,
             max_retries=RETRIES,
             timeout=600,
             # Loopback needs no proxy, whatever the environment says; other hosts may.

@@ -36,6 +36,15 @@ def test_a_word_names_a_label_a_url_and_perhaps_a_model() -> None:
         read_named("a=h:80")
 
 
+@pytest.mark.parametrize(
+    "word", ["http://me:secret@h/v1?a=b", "a=http://me:p#secret@h/v1", "a=http://me:p/secret@h", "me:secret=x"]
+)
+def test_what_is_wrong_with_a_word_is_told_without_passwords(word: str) -> None:
+    with pytest.raises(UserError) as caught:
+        read_named(word)
+    assert "secret" not in str(caught.value)
+
+
 def endpoints(*words: str, **more: Any) -> RunningEndpoints:
     return RunningEndpoints(tuple(map(read_named, words)), **more)
 

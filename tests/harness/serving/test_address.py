@@ -12,7 +12,8 @@ URLS = {
     "https://host/api/v1": "https://host/api/v1",
     "https://host/openai": "https://host/openai/v1",
     "https://host/v1beta/openai/": "https://host/v1beta/openai",
-    "http://[::1]:3?a=b#c": "http://[::1]:3/v1",
+    "http://[::1]:3#c": "http://[::1]:3/v1",
+    "http://me@host/v1": "http://me@host/v1",
 }
 
 
@@ -32,9 +33,32 @@ def test_what_is_shown_has_no_name_and_no_password() -> None:
     assert str(address) == "http://host:1/v1"
     assert address.url == "http://me:secret@host:1/v1"
     assert "secret" not in f"{address!r} {address}"
-    with pytest.raises(UserError) as caught:
-        read_url("ftp://me:secret@host")
+
+
+SECRETS = [
+    "ftp://me:secret@host",
+    "http://me:p/secret@host/v1",
+    "http://me:p#secret@host/v1",
+    "http://me:1/secret@host/v1",
+    "http://me:1?secret@host/v1",
+    "http://me:secret@host:port/v1",
+    "http://me:a@secret@[host]/v1",
+    "http://host:x/v1?key=secret",
+    "http://host/v1?key=secret",
+    "http://host/v1?api-version=secret",
+]
+
+
+@pytest.mark.parametrize("typed", SECRETS)
+def test_what_is_refused_is_not_quoted_where_it_may_be_secret(typed: str) -> None:
+    with pytest.raises(UserError, match=r"^'[^']*host.*give one such as http://127\.0\.0\.1:8000/v1\.$") as caught:
+        read_url(typed)
     assert "secret" not in str(caught.value)
+
+
+def test_a_query_is_refused_with_the_reason() -> None:
+    with pytest.raises(UserError, match=r"^'https://host/v1' has a query after it, which no request would be sent"):
+        read_url("https://host/v1?api-version=2024-10-21")
 
 
 def test_routes_are_below_the_version_or_beside_it() -> None:
