@@ -11,10 +11,17 @@ from gguf.constants import Keys
 from harness.models.gguf_facts import open_gguf
 from harness.models.gguf_splits import number
 
+_WITH_PRE = frozenset(("gpt2", "hybriddna", "whitespace"))
+"""Kinds of vocabulary (``tokenizer.ggml.model``) of which llama.cpp reads the pre-tokenizer."""
 _BEGIN_WITH_BOS = frozenset(
-    ("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "tekken", "chameleon")
+    (
+        *("llama3", "llama-v3", "llama-bpe", "falcon3", "falcon-h1", "pixtral", "midm-2.0", "lfm2", "jina-v5-nano"),
+        *("tekken", "chameleon"),
+    )
 )
 """Pre-tokenizers (``tokenizer.ggml.pre``) with which llama.cpp adds BOS where the file does not say."""
+_ALWAYS_BEGIN_WITH_BOS = frozenset(("gemma4", "granite-embed-multi-311m"))
+"""Pre-tokenizers with which llama.cpp adds BOS whatever the file says. The first is also a kind of vocabulary."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,12 +45,19 @@ def special_tokens(path: Path) -> SpecialTokens:
 
 
 def _adds_bos(reader: GGUFReader) -> bool:
-    """The file's own word, or else llama.cpp's rule for its kind of vocabulary."""
+    """The file's own word, or else llama.cpp's rule for its kind of vocabulary, as ``llama-vocab.cpp`` has it.
+
+    The rule is that of the llama.cpp in the pinned llama-cpp-python; a pre-tokenizer that only a later one knows, and
+    of which the file says nothing, counts as one without BOS.
+    """
+    kind, pre = (_text(reader, key) for key in (Keys.Tokenizer.MODEL, Keys.Tokenizer.PRE))
+    has_pre = kind in _WITH_PRE
+    if kind == "gemma4" or (has_pre and pre in _ALWAYS_BEGIN_WITH_BOS):
+        return True
     said = reader.get_field(Keys.Tokenizer.ADD_BOS)
     if said is not None:
         return bool(said.parts[-1][0])
-    kind, pre = (_text(reader, key) for key in (Keys.Tokenizer.MODEL, Keys.Tokenizer.PRE))
-    return kind in ("llama", "bert") or (kind == "gpt2" and pre in _BEGIN_WITH_BOS)
+    return kind in ("llama", "bert") or (has_pre and pre in _BEGIN_WITH_BOS)
 
 
 def _text(reader: GGUFReader, key: str) -> str:
