@@ -184,6 +184,8 @@ def _check(row: dict[Any, Any]) -> Check:
 def _divergences(run: Run, rows: pd.DataFrame, labels: list[str], most: float) -> list[Check]:
     """One check a model: its whole interval below or above what is accepted, or else nothing is known."""
     if run.record["divergence"] is None:
+        if "imported" in run.record:
+            raise UserError("--max-kld: results of another harness have no divergence; only `harness run` measures it.")
         raise UserError("--max-kld: the run measured no divergence; run it again without --no-divergence.")
     of_text = rows[rows["scenario"] == DIVERGENCE]
     found, bounds = (

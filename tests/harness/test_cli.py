@@ -33,7 +33,7 @@ from harness.scenarios.table import SCENARIOS
 NUMBERS = [column.name for column in DEGRADATION if column.type != TEXT]
 MARK = "HARNESS_TEST_MARK"
 """Environment variable by which everything that a run started is found, however far down."""
-INTERRUPTED = "interrupted; no results were written and no server is left running."
+INTERRUPTED = "interrupted; nothing is left half-written, and no server that was started is left running."
 TEST_MODELS = os.environ.get("HARNESS_TEST_MODELS", "")
 COMMANDS = typer.main.get_command(app).commands  # type: ignore[attr-defined]
 

@@ -170,6 +170,9 @@ def test_divergence_that_was_not_measured(run: Run, saying: Callable[..., Run]) 
     bare = replace(run, record=run.record | {"divergence": None})
     with pytest.raises(UserError, match="the run measured no divergence; run it again without --no-divergence"):
         of_kld(bare, 0.05)
+    foreign = replace(run, record=run.record | {"divergence": None, "imported": {"from": "lm-eval"}})
+    with pytest.raises(UserError, match="results of another harness have no divergence"):
+        of_kld(foreign, 0.05)
     other_tokens = saying(where={"model": "q8_0", "metric": KLD}, metric="other")
     with pytest.raises(UserError, match=r"q8_0 reads the text as other tokens than f16, so .* cannot be compared"):
         of_kld(other_tokens, 0.05)
