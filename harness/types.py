@@ -42,9 +42,14 @@ class Instance:
         return next(iter(self.golds), "")
 
     @property
+    def right(self) -> tuple[int, ...]:
+        """Which references are correct, counted from 0."""
+        return tuple(index for index, reference in enumerate(self.references) if reference.is_correct)
+
+    @property
     def golds(self) -> tuple[str, ...]:
         """All correct references."""
-        return tuple(reference.text for reference in self.references if reference.is_correct)
+        return tuple(self.references[index].text for index in self.right)
 
 
 @dataclass(frozen=True, slots=True)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated
 
@@ -14,12 +15,12 @@ from harness.execution.tasks import Asking
 from harness.interop.helm.folder import write_helm
 from harness.interop.inspect.folder import write_inspect
 from harness.interop.lm_eval.folder import write_lm_eval
+from harness.interop.served import MOST_PORT
 from harness.interop.source import Source, Wanted, source_of_models, source_of_run
 from harness.reports.files import run_folder
 from harness.scenarios.suites import DEFAULT_SUITE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
-MOST_PORT = 65535
 
 Words = Annotated[
     list[str],
@@ -65,76 +66,38 @@ def export() -> None:
     """Write what a run asks, or what models are to be asked, as other people's harnesses read it."""
 
 
-@app.command()
-def helm(
-    words: Words,
-    out: Out,
-    suite: Suite = "",
-    scenarios: Scenarios = "",
-    scenario_file: ScenarioFile = None,
-    max_instances: MaxInstances = None,
-    seed: Seed = None,
-    dataset_dir: DatasetDir = None,
-    port: Port = 8001,
-) -> None:
-    """Write a folder in which crfm-helm asks the same: its README has the commands.
+def _add(name: str, harness: str, write: Callable[[Path, Source, int], list[str]]) -> None:
+    """Add the command that writes a folder for one harness; ``write`` returns sentences for the user."""
 
-    Of a run its models and all that it asked; of models the scenarios that are named.
+    @app.command(
+        name=name,
+        help=f"""Write a folder in which {harness} asks the same: its README has the commands.
 
-    Exit codes: 0 written; 2 something asked for is wrong; 1 an endpoint failed.
-    """
-    source = read_source(words, suite, scenarios, scenario_file, max_instances, seed, dataset_dir)
-    with run_folder(out) as folder:
-        notes = write_helm(folder, source, port)
-    say(out, [*source.notes, *notes])
+        Of a run its models and all that it asked; of models the scenarios that are named.
 
-
-@app.command(name="lm-eval")
-def lm_eval(
-    words: Words,
-    out: Out,
-    suite: Suite = "",
-    scenarios: Scenarios = "",
-    scenario_file: ScenarioFile = None,
-    max_instances: MaxInstances = None,
-    seed: Seed = None,
-    dataset_dir: DatasetDir = None,
-    port: Port = 8001,
-) -> None:
-    """Write a folder in which lm-eval asks the same: its README has the commands.
-
-    Of a run its models and all that it asked; of models the scenarios that are named.
-
-    Exit codes: 0 written; 2 something asked for is wrong; 1 an endpoint failed.
-    """
-    source = read_source(words, suite, scenarios, scenario_file, max_instances, seed, dataset_dir)
-    with run_folder(out) as folder:
-        notes = write_lm_eval(folder, source, port)
-    say(out, [*source.notes, *notes])
+        Exit codes: 0 written; 2 something asked for is wrong; 1 an endpoint failed.
+        """,
+    )
+    def command(
+        words: Words,
+        out: Out,
+        suite: Suite = "",
+        scenarios: Scenarios = "",
+        scenario_file: ScenarioFile = None,
+        max_instances: MaxInstances = None,
+        seed: Seed = None,
+        dataset_dir: DatasetDir = None,
+        port: Port = 8001,
+    ) -> None:
+        source = read_source(words, suite, scenarios, scenario_file, max_instances, seed, dataset_dir)
+        with run_folder(out) as folder:
+            notes = write(folder, source, port)
+        say(out, [*source.notes, *notes])
 
 
-@app.command()
-def inspect(
-    words: Words,
-    out: Out,
-    suite: Suite = "",
-    scenarios: Scenarios = "",
-    scenario_file: ScenarioFile = None,
-    max_instances: MaxInstances = None,
-    seed: Seed = None,
-    dataset_dir: DatasetDir = None,
-    port: Port = 8001,
-) -> None:
-    """Write a folder in which Inspect asks the same: its README has the commands.
-
-    Of a run its models and all that it asked; of models the scenarios that are named.
-
-    Exit codes: 0 written; 2 something asked for is wrong; 1 an endpoint failed.
-    """
-    source = read_source(words, suite, scenarios, scenario_file, max_instances, seed, dataset_dir)
-    with run_folder(out) as folder:
-        notes = write_inspect(folder, source, port)
-    say(out, [*source.notes, *notes])
+_add("helm", "crfm-helm", write_helm)
+_add("lm-eval", "lm-eval", write_lm_eval)
+_add("inspect", "Inspect", write_inspect)
 
 
 def read_source(

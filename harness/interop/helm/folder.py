@@ -9,10 +9,10 @@ from typing import Any
 
 import yaml
 
-from harness.errors import UserError
+from harness.interop.asked import without_left_out, write_lines
 from harness.interop.helm.custom import CUSTOM, custom_tasks
 from harness.interop.helm.models import name_of, write_models
-from harness.interop.helm.questions import BITS_PER_BYTE, HelmTask, LeftOut, helm_tasks
+from harness.interop.helm.questions import BITS_PER_BYTE, HelmTask, helm_tasks
 from harness.interop.helm.readme import readme
 from harness.interop.served import Served
 from harness.interop.source import Source
@@ -35,23 +35,19 @@ def write_helm(folder: Path, source: Source, port: int) -> list[str]:
     Raises:
         UserError: HELM can ask none of the tasks, or there are more models than ports.
     """
-    found = [one for task in source.tasks for one in helm_tasks(task)]
-    tasks = [one for one in found if isinstance(one, HelmTask)]
-    left_out = [f"Left out: {one.name}: {one.why}." for one in found if isinstance(one, LeftOut)]
-    if not tasks:
-        raise UserError(f"HELM can ask none of the tasks. {' '.join(left_out)}")
+    tasks, left_out = without_left_out((one for task in source.tasks for one in helm_tasks(task)), "HELM")
     served = write_models(folder / "prod_env", source, port)
     for name in ("data", CUSTOM):
         (folder / name).mkdir()
     for task in tasks:
-        _write_lines(folder / "data" / f"{task.name}.jsonl", task.instances)
+        write_lines(folder / "data" / f"{task.name}.jsonl", task.instances)
     described = {task.name: {"adapter": task.adapter, "metrics": task.metrics} for task in tasks}
-    _write(folder / "tasks.json", json.dumps(described, indent=2, ensure_ascii=False) + "\n")
+    _write(folder / "tasks.json", json.dumps(described, indent=2) + "\n")
     _write(folder / PLUGIN, Path(__file__).with_name("plugin.py").read_text(encoding="utf-8"))
     _write(folder / ENTRIES, _entries(served, (f"quant_harness:task={task.name}" for task in tasks)))
     custom = custom_tasks(source)
     for one in custom:
-        _write_lines(folder / CUSTOM / f"{one.name}.jsonl", one.instances)
+        write_lines(folder / CUSTOM / f"{one.name}.jsonl", one.instances)
     _write(folder / CUSTOM_ENTRIES, _entries(served, (one.entry for one in custom)))
     _write(folder / SCHEMA, yaml.safe_dump(_schema(tasks), sort_keys=False, allow_unicode=True))
     _write(folder / "README.md", readme(served, tasks, custom, [*source.notes, *left_out]))
@@ -118,10 +114,6 @@ def _schema(tasks: Sequence[HelmTask]) -> dict[str, Any]:
             ),
         ],
     }
-
-
-def _write_lines(path: Path, rows: Iterable[dict[str, Any]]) -> None:
-    _write(path, "".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows))
 
 
 def _write(path: Path, text: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import hashlib
+import re
 from pathlib import Path
 from typing import Any
 
@@ -19,8 +21,14 @@ _SECONDS = 30
 
 
 def name_of(model: ExportedModel) -> str:
-    """HELM's name for a model, its deployment and its tokenizer."""
-    return f"{ORGANIZATION}/{model.id.replace('/', '_')}"
+    """HELM's name for a model, its deployment and its tokenizer.
+
+    HELM reads commas and slashes as its own. An id that has others than letters, digits, ``.``, ``_`` and ``-`` gets
+    something of its hash, so that ``a/b`` and ``a_b`` are told apart.
+    """
+    safe = re.sub(r"[^A-Za-z0-9._-]+", "_", model.id)
+    apart = "" if safe == model.id else f"-{hashlib.sha256(model.id.encode()).hexdigest()[:8]}"
+    return f"{ORGANIZATION}/{safe}{apart}"
 
 
 def write_models(folder: Path, source: Source, port: int) -> list[Served]:

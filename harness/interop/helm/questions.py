@@ -15,12 +15,13 @@ import dataclasses
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from typing import Any
 
 from harness.adaptation.generation import output, shown_answer
 from harness.adaptation.in_context import answer_space
 from harness.adaptation.window import ByteWindow
 from harness.execution.tasks import Task
+from harness.interop.asked import LeftOut
 from harness.layout import Layout
 from harness.methods import short_name
 from harness.types import Instance, Reference
@@ -59,14 +60,6 @@ class HelmTask:
     """The metric that HELM's tables show: our main one where HELM has it."""
     instances: list[Json]
     """HELM's instances, the solved examples first."""
-
-
-class LeftOut(NamedTuple):
-    """A task that HELM cannot ask."""
-
-    name: str
-    why: str
-    """As the end of a sentence."""
 
 
 def helm_tasks(task: Task) -> Iterator[HelmTask | LeftOut]:

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 
 from harness.interop.helm.custom import CustomTask
 from harness.interop.helm.questions import HelmTask
+from harness.interop.readme_parts import note_list
 from harness.interop.served import Served
 
 _TEXT = """\
@@ -69,7 +70,7 @@ def readme(
         else f"Nothing to do: {', '.join(one.url for one in served)} has to run.",
         most=most,
         tasks="\n".join(_row(task) for task in tasks),
-        notes="".join(f"\n- {note}" for note in notes) + ("\n" if notes else ""),
+        notes=note_list(notes),
         custom=_CUSTOM.format(most=most) if custom else "",
     )
 

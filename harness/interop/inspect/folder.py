@@ -6,13 +6,17 @@ import json
 from collections.abc import Sequence
 from pathlib import Path
 
-from harness.errors import UserError
+from harness.interop.asked import too_long, without_left_out, write_lines
 from harness.interop.inspect.readme import readme
-from harness.interop.inspect.tasks import InspectTask, LeftOut, inspect_tasks
+from harness.interop.inspect.tasks import InspectTask, inspect_tasks
 from harness.interop.served import served_models
 from harness.interop.source import Source
 
 SUPPORT = "quant_harness.py"
+_TOO_LONG = (
+    "the server refuses those, where a run of ours leaves out examples or asks in windows; `--no-fail-on-error` goes "
+    "on without them"
+)
 _HEAD = '''"""Tasks that quant-harness exported: ``inspect eval tasks.py``, or ``tasks.py@NAME`` for one of them."""
 
 from inspect_ai import Task, task
@@ -36,21 +40,17 @@ def write_inspect(folder: Path, source: Source, port: int) -> list[str]:
         port: of the first model that is yet to be served; each other one has the next.
 
     Returns:
-        A sentence for each task that is left out.
+        Sentences on what is not asked, or not as a run of ours asks it.
 
     Raises:
         UserError: Inspect can ask none of the tasks, or there are more models than ports.
     """
-    found = [one for task in source.tasks for one in inspect_tasks(task)]
-    tasks = [one for one in found if isinstance(one, InspectTask)]
-    left_out = [f"{one.name} is left out: {one.why}." for one in found if isinstance(one, LeftOut)]
-    if not tasks:
-        raise UserError(f"Inspect can ask none of these tasks; name other scenarios. {' '.join(left_out)}")
+    tasks, notes = without_left_out((one for task in source.tasks for one in inspect_tasks(task)), "Inspect")
     served = served_models(source, port)
+    notes += too_long(tasks, source.context, _TOO_LONG)
     write_tasks(folder, tasks)
-    text = readme(served, source.context, tasks, [*left_out, *source.notes])
-    (folder / "README.md").write_text(text, encoding="utf-8")
-    return left_out
+    (folder / "README.md").write_text(readme(served, tasks, [*source.notes, *notes]), encoding="utf-8")
+    return notes
 
 
 def write_tasks(folder: Path, tasks: Sequence[InspectTask]) -> None:
@@ -62,5 +62,4 @@ def write_tasks(folder: Path, tasks: Sequence[InspectTask]) -> None:
     (folder / "tasks.json").write_text(json.dumps(specs, indent=2) + "\n", encoding="utf-8")
     (folder / "data").mkdir()
     for task in tasks:
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in task.rows)
-        (folder / "data" / f"{task.name}.jsonl").write_text("".join(lines), encoding="utf-8")
+        write_lines(folder / "data" / f"{task.name}.jsonl", task.rows)

@@ -6,7 +6,9 @@ import json
 import shlex
 from collections.abc import Sequence
 
+from harness.errors import UserError
 from harness.interop.inspect.tasks import InspectTask
+from harness.interop.readme_parts import model_part, note_list, task_rows
 from harness.interop.served import Served
 
 VERSION = "0.3.285"
@@ -33,32 +35,33 @@ The commands are for a shell in this folder; `inspect view` shows the results.
 """
 
 
-def readme(served: Sequence[Served], context: int, tasks: Sequence[InspectTask], notes: Sequence[str]) -> str:
+def readme(served: Sequence[Served], tasks: Sequence[InspectTask], notes: Sequence[str]) -> str:
     """The text.
 
     Args:
         served: the models, and where they are.
-        context: tokens that every one of them holds.
         tasks: what is asked.
         notes: sentences on what is not as a reader may expect.
     """
-    rows = [f"| `{task.name}` | {len(task.rows)} | {task.ours} | {task.theirs or '–'} |" for task in tasks]
-    all_notes = [*notes, *_too_long(tasks, context)]
     return _TEXT.format(
         version=VERSION,
-        models="\n".join(map(_model, served)),
-        tasks="\n".join(rows),
-        notes="".join(f"\n- {note}" for note in all_notes) + ("\n" if all_notes else ""),
+        models="\n".join(model_part(one, inspect_line(one)) for one in served),
+        tasks=task_rows(tasks),
+        notes=note_list(notes),
     )
 
 
-def _model(served: Served) -> str:
-    serve = f"Serve it in one terminal:\n\n    {served.command}\n\nAsk in another:\n\n" if served.command else ""
-    return f"## {served.model.label}\n\n{serve}    {inspect_line(served)}\n"
-
-
 def inspect_line(served: Served) -> str:
-    """The command that asks one model."""
+    """The command that asks one model.
+
+    Raises:
+        UserError: Inspect could not read it.
+    """
+    if "," in served.model.id:
+        raise UserError(
+            f"Inspect cannot be told of a model called '{served.model.id}': it takes that for several; serve it under "
+            "another name."
+        )
     model = shlex.quote(f"openai-api-completions/local/{served.model.id}")
     bos = served.model.tokens.bos
     words = [
@@ -67,13 +70,3 @@ def inspect_line(served: Served) -> str:
         *([f"-T {shlex.quote(f'bos={json.dumps(bos)}')}"] if bos else []),  # Inspect reads YAML: <s>, but not [BOS]
     ]
     return " \\\n        ".join(words)
-
-
-def _too_long(tasks: Sequence[InspectTask], context: int) -> list[str]:
-    found = [f"`{task.name}`" for task in tasks if task.longest > context]
-    if not found:
-        return []
-    return [
-        f"Some prompts of {', '.join(found)} may not fit the context of {context} tokens. The server refuses those, "
-        "where a run of ours leaves out examples or asks in windows. `--no-fail-on-error` goes on without them."
-    ]

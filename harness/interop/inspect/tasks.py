@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from typing import Any
 
 from harness.adaptation.window import ByteWindow
 from harness.execution.tasks import Task
+from harness.interop.asked import LeftOut, by_perturbation, right_words, task_words
 from harness.methods import short_name
 from harness.types import Instance, Request
 
@@ -43,18 +44,10 @@ class InspectTask:
     """UTF-8 bytes of the longest prompt with what comes after it, which has as many tokens at most."""
 
 
-class LeftOut(NamedTuple):
-    """A task that Inspect cannot ask."""
-
-    name: str
-    why: str
-    """As the end of a sentence."""
-
-
 def inspect_tasks(task: Task) -> Iterator[InspectTask | LeftOut]:
     """What Inspect is to ask in place of one of our tasks: the originals, and each perturbation apart."""
-    for kind in dict.fromkeys(instance.perturbation for instance in task.instances):
-        yield _inspect_task(replace(task, instances=tuple(i for i in task.instances if i.perturbation == kind)), kind)
+    for perturbation, part in by_perturbation(task):
+        yield _inspect_task(part, perturbation)
 
 
 def _inspect_task(task: Task, perturbation: str) -> InspectTask | LeftOut:
@@ -80,11 +73,7 @@ def _inspect_task(task: Task, perturbation: str) -> InspectTask | LeftOut:
 
 
 def _name(task: Task, perturbation: str) -> str:
-    parts = [task.scenario.name]
-    parts += [short_name(task.spec.method)] if len(task.scenario.adapters) > 1 else []
-    parts += [f"trial{task.trial + 1}"] if task.trial else []
-    parts += [perturbation] if perturbation else []
-    name = re.sub(r"\W", "_", "_".join(parts), flags=re.ASCII)
+    name = re.sub(r"\W", "_", task_words(task, perturbation), flags=re.ASCII)
     return name if name[0].isalpha() else f"task_{name}"
 
 
@@ -98,17 +87,15 @@ def _how(task: Task, kind: str) -> Row:
 
 
 def _written_row(instance: Instance, request: Request) -> Row:
-    right = [index for index, reference in enumerate(instance.references) if reference.is_correct]
-    golds = [request.labels[index] for index in right] if request.labels else list(instance.golds)
-    return {"id": instance.id, "input": request.text, "target": golds, "metadata": _about(instance)}
+    target = right_words(instance, request)
+    return {"id": instance.id, "input": request.text, "target": target, "metadata": _about(instance)}
 
 
 def _choices_row(instance: Instance, request: Request) -> Row:
-    right = [index for index, reference in enumerate(instance.references) if reference.is_correct]
     more = {
         "prompts": [[prompt.context, prompt.continuation] for prompt in request.prompts],
         "choices": [reference.text for reference in instance.references],
-        "right": right,
+        "right": list(instance.right),
     }
     return {
         "id": instance.id,

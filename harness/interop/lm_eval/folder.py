@@ -2,20 +2,21 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from pathlib import Path
 
 import httpx
 import yaml
 
-from harness.errors import RunError, UserError
+from harness.errors import RunError
+from harness.interop.asked import too_long, without_left_out, write_lines
 from harness.interop.lm_eval.readme import readme
-from harness.interop.lm_eval.tasks import LeftOut, LmEvalTask, lm_eval_tasks
+from harness.interop.lm_eval.tasks import LmEvalTask, lm_eval_tasks
 from harness.interop.served import Served, served_models
 from harness.interop.source import Source
 
 _SECONDS = 30
+_TOO_LONG = "lm-eval cuts off the beginning, where a run of ours leaves out examples"
 
 
 def write_lm_eval(folder: Path, source: Source, port: int) -> list[str]:
@@ -33,13 +34,10 @@ def write_lm_eval(folder: Path, source: Source, port: int) -> list[str]:
         UserError: lm-eval can ask none of the tasks, or there are more models than ports.
         RunError: an endpoint does not answer.
     """
-    found = [one for task in source.tasks for one in lm_eval_tasks(task)]
-    tasks = [one for one in found if isinstance(one, LmEvalTask)]
-    notes = [f"Left out: {one.name}: {one.why}." for one in found if isinstance(one, LeftOut)]
-    if not tasks:
-        raise UserError(f"lm-eval can ask none of the tasks. {' '.join(notes)}")
+    tasks, notes = without_left_out((one for task in source.tasks for one in lm_eval_tasks(task)), "lm-eval")
     served = served_models(source, port)
-    notes += [*_without_tokenizer(served), *_too_long(tasks, source.context)]
+    asked_whole = [task for task in tasks if task.config["output_type"] != "loglikelihood_rolling"]
+    notes += [*_without_tokenizer(served), *too_long(asked_whole, source.context, _TOO_LONG)]
     write_tasks(folder, tasks)
     text = readme(served, source.context, tasks, [*source.notes, *notes])
     (folder / "README.md").write_text(text, encoding="utf-8", errors="backslashreplace")
@@ -52,8 +50,7 @@ def write_tasks(folder: Path, tasks: Sequence[LmEvalTask]) -> None:
         (folder / name).mkdir()
     for task in tasks:
         data = f"data/{task.name}.jsonl"
-        lines = (json.dumps(row, ensure_ascii=False) + "\n" for row in task.rows)
-        (folder / data).write_text("".join(lines), encoding="utf-8", errors="backslashreplace")
+        write_lines(folder / data, task.rows)
         where = {"dataset_path": "json", "dataset_kwargs": {"data_files": {"test": data}}, "test_split": "test"}
         text = yaml.safe_dump({**task.config, **where}, sort_keys=False, allow_unicode=True)
         (folder / "tasks" / f"{task.name}.yaml").write_text(text, encoding="utf-8")
@@ -75,13 +72,3 @@ def _has_tokenizer(served: Served) -> bool:
         return httpx.get(url, timeout=_SECONDS, trust_env=False).is_success
     except httpx.HTTPError as error:
         raise RunError(f"{served.model.label}: {served.url} cannot be reached: {error}; start it first.") from error
-
-
-def _too_long(tasks: Sequence[LmEvalTask], context: int) -> list[str]:
-    asked_whole = [task for task in tasks if task.config["output_type"] != "loglikelihood_rolling"]
-    return [
-        f"{task.name}: prompts of up to {task.longest:,} bytes may not fit the context of {context:,} tokens; lm-eval "
-        "cuts off their beginning where a run of ours leaves out examples."
-        for task in asked_whole
-        if task.longest > context
-    ]

@@ -8,6 +8,7 @@ from typing import Any, NamedTuple
 from harness.adaptation.in_context import answer_space
 from harness.adaptation.window import ByteWindow
 from harness.execution.tasks import Task
+from harness.interop.asked import right_words
 from harness.types import Instance, Prompt, Request
 
 Row = dict[str, Any]
@@ -25,11 +26,6 @@ class Asked(NamedTuple):
 
     instance: Instance
     request: Request
-
-    @property
-    def gold_choices(self) -> list[int]:
-        """Which references are right."""
-        return [index for index, reference in enumerate(self.instance.references) if reference.is_correct]
 
 
 class Form(NamedTuple):
@@ -66,19 +62,17 @@ def _pair(prompt: Prompt) -> tuple[str, str]:
 def _choice_row(task: Task, asked: Asked) -> Row:
     pairs = [_pair(prompt) for prompt in asked.request.prompts]
     choices = [continuation.removeprefix(choice_delimiter(task)) for _, continuation in pairs]
-    return {"context": pairs[0][0], "choices": choices, "gold": asked.gold_choices}
+    return {"context": pairs[0][0], "choices": choices, "gold": list(asked.instance.right)}
 
 
 def _partial_row(_task: Task, asked: Asked) -> Row:
     pairs = [_pair(prompt) for prompt in asked.request.prompts]
     contexts = [context for context, _ in pairs]
-    return {"contexts": contexts, "continuation": pairs[0][1], "gold": asked.gold_choices}
+    return {"contexts": contexts, "continuation": pairs[0][1], "gold": list(asked.instance.right)}
 
 
 def _written_row(_task: Task, asked: Asked) -> Row:
-    labels = asked.request.labels
-    golds = [labels[index] for index in asked.gold_choices] if labels else list(asked.instance.golds)
-    return {"context": asked.request.text, "gold": golds}
+    return {"context": asked.request.text, "gold": right_words(asked.instance, asked.request)}
 
 
 def _continuation_row(_task: Task, asked: Asked) -> Row:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 
 from harness.errors import UserError
 from harness.interop.lm_eval.tasks import LmEvalTask
+from harness.interop.readme_parts import model_part, note_list, task_rows
 from harness.interop.served import Served
 
 _TEXT = """\
@@ -46,17 +47,11 @@ def readme(served: Sequence[Served], context: int, tasks: Sequence[LmEvalTask], 
         notes: sentences on what is not as a reader may expect.
     """
     names = ",".join(task.name for task in tasks)
-    rows = [f"| `{task.name}` | {len(task.rows)} | {task.ours} | {task.theirs or '–'} |" for task in tasks]
     return _TEXT.format(
-        models="\n".join(_model(one, context, names) for one in served),
-        tasks="\n".join(rows),
-        notes="".join(f"\n- {note}" for note in notes) + ("\n" if notes else ""),
+        models="\n".join(model_part(one, _ask_line(one, context, names)) for one in served),
+        tasks=task_rows(tasks),
+        notes=note_list(notes),
     )
-
-
-def _model(served: Served, context: int, tasks: str) -> str:
-    serve = f"Serve it in one terminal:\n\n    {served.command}\n\nAsk in another:\n\n" if served.command else ""
-    return f"## {served.model.label}\n\n{serve}    {_ask_line(served, context, tasks)}\n"
 
 
 def _ask_line(served: Served, context: int, tasks: str) -> str:

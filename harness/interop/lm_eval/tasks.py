@@ -5,7 +5,7 @@ from __future__ import annotations
 import io
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from typing import Any
 
 import pyarrow as pa
@@ -13,8 +13,8 @@ from pyarrow.json import ReadOptions, read_json
 
 from harness.adaptation.window import ByteWindow
 from harness.execution.tasks import Task
+from harness.interop.asked import LeftOut, by_perturbation, task_words
 from harness.interop.lm_eval.forms import FORMS, NOT_ASKED, Asked, Form, Row, choice_delimiter, whole_prompts
-from harness.methods import short_name
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,22 +34,9 @@ class LmEvalTask:
     """UTF-8 bytes of the longest prompt with what comes after it, which has as many tokens at most."""
 
 
-@dataclass(frozen=True, slots=True)
-class LeftOut:
-    """A task that lm-eval cannot ask."""
-
-    name: str
-    why: str
-    """A sentence without its full stop."""
-
-
 def lm_eval_tasks(task: Task) -> list[LmEvalTask | LeftOut]:
     """What lm-eval is to ask in place of a task of ours: the originals, and each perturbation as a task of its own."""
-    kinds = dict.fromkeys(instance.perturbation for instance in task.instances)
-    return [
-        _lm_eval_task(replace(task, instances=tuple(i for i in task.instances if i.perturbation == kind)), kind)
-        for kind in kinds
-    ]
+    return [_lm_eval_task(part, perturbation) for perturbation, part in by_perturbation(task)]
 
 
 def _lm_eval_task(task: Task, perturbation: str) -> LmEvalTask | LeftOut:
@@ -92,12 +79,9 @@ def _lm_eval_task(task: Task, perturbation: str) -> LmEvalTask | LeftOut:
 
 
 def _name(task: Task, perturbation: str) -> str:
-    """A name that is also a file's: ``world_choice_separate``, ``world_facts_typos``."""
-    parts = [task.scenario.name]
-    parts += [short_name(task.spec.method)] if len(task.scenario.adapters) > 1 else []
-    parts += [f"trial{task.trial + 1}"] if task.trial else []
-    parts += [perturbation] if perturbation else []
-    return "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in "_".join(parts))
+    """A name that is also a file's."""
+    words = task_words(task, perturbation)
+    return "".join(letter if letter.isalnum() or letter in "-._" else "_" for letter in words)
 
 
 def _about(asked: Asked) -> Row:

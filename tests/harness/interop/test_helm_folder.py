@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shlex
 import sys
 from dataclasses import replace
@@ -64,6 +65,19 @@ def test_each_model_has_a_name_and_a_server_of_its_own(tmp_path: Path) -> None:
     assert (tmp_path / "prod_env" / "credentials.conf").read_text() == ""
 
 
+def test_ids_that_helm_would_take_apart_become_names_of_their_own(tmp_path: Path) -> None:
+    ids = ["a/b", "a_b", "a,b=c", "a b"]
+    written(tmp_path, *(model(str(n), id=id_) for n, id_ in enumerate(ids)))
+    deployments = read(tmp_path, "model_deployments")
+    assert [one["client_spec"]["args"]["openai_model_name"] for one in deployments] == ids
+    names = [one["name"] for one in deployments]
+    assert len(set(names)) == len(ids)
+    assert all(re.fullmatch(r"quant-harness/[A-Za-z0-9._-]+", name) for name in names)
+    assert names[1] == "quant-harness/a_b"
+    entries = (tmp_path / "run_entries.conf").read_text(encoding="utf-8")
+    assert all(f',model={name}"' in entries for name in names)
+
+
 def test_bos_has_its_place_in_the_context(tmp_path: Path) -> None:
     written(tmp_path, model("with"), model("without", WITHOUT))
     rooms = [(one["max_sequence_length"], one["max_request_length"]) for one in read(tmp_path, "model_deployments")]
@@ -120,7 +134,7 @@ def test_what_is_left_out_is_in_the_readme(tmp_path: Path) -> None:
 
 def test_where_nothing_can_be_asked_nothing_is_written(tmp_path: Path) -> None:
     source = Source((model("f16"),), tasks("world_facts", chat=True), (), open_store(None))
-    with pytest.raises(UserError, match="HELM can ask none of the tasks"):
+    with pytest.raises(UserError, match="HELM can ask none of these tasks"):
         write_helm(tmp_path, source, 8001)
     assert list(tmp_path.iterdir()) == []
 

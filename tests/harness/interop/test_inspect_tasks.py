@@ -7,6 +7,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -128,7 +129,7 @@ def test_names_are_those_of_functions(name: str, function: str) -> None:
 
 def test_a_folder(tmp_path: Path) -> None:
     told = write_inspect(tmp_path, source(task_of("generation"), task_of("continuation", name="next")), 8001)
-    assert told == ["next is left out: Inspect has no continuation."]
+    assert told == ["Left out: next: Inspect has no continuation."]
     defined = [
         node for node in ast.parse((tmp_path / "tasks.py").read_text()).body if isinstance(node, ast.FunctionDef)
     ]
@@ -146,12 +147,19 @@ def test_a_folder(tmp_path: Path) -> None:
 def test_prompts_that_may_not_fit_are_told(tmp_path: Path) -> None:
     write_inspect(tmp_path, source(task_of("generation"), bos="", context=20), 8001)
     readme = (tmp_path / "README.md").read_text(encoding="utf-8")
-    assert "Some prompts of `quiz` may not fit the context of 20 tokens." in readme
+    assert "Some prompts of quiz may not fit the context of 20 tokens: the server refuses those" in readme
     assert "-T" not in readme.split("## What is asked")[0]
 
 
+def test_a_name_that_inspect_would_take_for_several_is_refused(tmp_path: Path) -> None:
+    asked = source(task_of("generation"))
+    (model,) = asked.models
+    with pytest.raises(UserError, match=r"'a,b'.*serve it under another name"):
+        write_inspect(tmp_path, replace(asked, models=(replace(model, id="a,b"),)), 8001)
+
+
 def test_nothing_to_ask_is_an_error(tmp_path: Path) -> None:
-    with pytest.raises(UserError, match=r"none of these tasks.*next is left out"):
+    with pytest.raises(UserError, match=r"Inspect can ask none of these tasks.*Left out: next"):
         write_inspect(tmp_path, source(task_of("continuation", name="next")), 8001)
     assert not list(tmp_path.iterdir())
 
