@@ -17,7 +17,6 @@ from harness.degradation.verdict import Verdict
 from harness.evidence.compare import Comparison, compare_runs
 from harness.methods import short_name
 from harness.metrics.kinds import Kinds
-from harness.metrics.table import METRICS
 from harness.options import read_margin
 from harness.reports import numbers
 
@@ -56,7 +55,7 @@ def _is_shown(row: Mapping[Hashable, Any], found: Comparison) -> bool:
     return row["scenario"] == ALL or (is_main and not row["perturbation"])
 
 
-def summary(rows: Sequence[Mapping[Hashable, Any]], kinds: Kinds = METRICS) -> str:
+def summary(rows: Sequence[Mapping[Hashable, Any]], kinds: Kinds) -> str:
     """``Of 12 tasks (f16, q8_0): 2 with a loss shown, 0 with a gain, 4 inconclusive.``, by Holm's p-values."""
     tasks = [row for row in rows if row["scenario"] != ALL]
     shown = [_better(row, kinds) for row in tasks if row["p_holm"] <= ALPHA]
@@ -73,7 +72,7 @@ def _better(row: Mapping[Hashable, Any], kinds: Kinds) -> bool:
     return bool((row["delta"] > 0) == (kind is None or kind.higher_is_better))
 
 
-def sentence(row: Mapping[Hashable, Any], kinds: Kinds = METRICS) -> str:
+def sentence(row: Mapping[Hashable, Any], kinds: Kinds) -> str:
     """``q4_k_m, world_facts (generation): 0.940 to 0.935 over 400, -0.5 pp (-1.2 .. +0.1), flips -3 +1, ...``."""
     what = f"{row['scenario']} ({short_name(row['adapter'])})" if row["adapter"] else row["scenario"]
     is_share = row["metric"] not in kinds or kinds[row["metric"]].is_share

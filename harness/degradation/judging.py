@@ -12,7 +12,6 @@ from harness.degradation.multiplicity import holm
 from harness.degradation.pooled import ALL
 from harness.degradation.verdict import Limits, Verdict, judge
 from harness.metrics.kinds import Kind, Kinds
-from harness.metrics.table import METRICS
 
 ALPHA = 0.05
 _LOSSES = {Verdict.SMALL: 1, Verdict.DEGRADED: 2, Verdict.BEYOND: 3}
@@ -23,7 +22,7 @@ class _Said(NamedTuple):
     n_more: int | None
 
 
-def judge_rows(table: pd.DataFrame, *, null: str | None, margin: float, kinds: Kinds = METRICS) -> pd.DataFrame:
+def judge_rows(table: pd.DataFrame, *, null: str | None, margin: float, kinds: Kinds) -> pd.DataFrame:
     """``p_holm``, ``verdict`` and ``n_more`` for rows that are to be judged.
 
     Args:

@@ -8,7 +8,6 @@ import numpy as np
 import pandas as pd
 
 from harness.metrics.kinds import Kinds
-from harness.metrics.table import METRICS
 
 ALL, ACCURACY = "all", "accuracy"
 """What stands for the scenario and the metric of these rows; their adapter is empty."""
@@ -17,7 +16,7 @@ Mains = Mapping[tuple[str, str], str]
 """By scenario and adapter, in the order asked: the name of the main metric."""
 
 
-def pooled(scores: pd.DataFrame, mains: Mains, kinds: Kinds = METRICS) -> pd.DataFrame:
+def pooled(scores: pd.DataFrame, mains: Mains, kinds: Kinds) -> pd.DataFrame:
     """The rows that count for a model as a whole, as rows of one more task.
 
     Every original instance of every scenario whose main metric knows right and wrong, each counting once: where a

@@ -13,7 +13,6 @@ from harness.degradation.divergence import SCENARIO as DIVERGENCE
 from harness.degradation.pooled import ALL
 from harness.degradation.verdict import Verdict
 from harness.metrics.kinds import Kinds
-from harness.metrics.table import METRICS
 
 GOOD = (Verdict.EQUIVALENT, Verdict.NONINFERIOR)
 """What is said of a model that keeps within the margin, and of which no loss is shown."""
@@ -31,7 +30,7 @@ def summary_table(
     *,
     reference: str,
     null: str | None,
-    kinds: Kinds = METRICS,
+    kinds: Kinds,
 ) -> pd.DataFrame:
     """The models as the record has them: the reference first, a null run last. What is not known of one is NaN.
 

@@ -11,7 +11,6 @@ from harness.degradation.pairs import TASK, pairs, with_answers
 from harness.degradation.pooled import ALL, Mains, pooled
 from harness.degradation.verdict import Verdict
 from harness.metrics.kinds import Kinds
-from harness.metrics.table import METRICS
 
 COLUMNS = [column.name for column in DEGRADATION]
 TASK_ORDER = ["model", "scenario", "adapter"]
@@ -28,7 +27,7 @@ def degradation_table(
     null: str | None = None,
     margin: float,
     seed: int,
-    kinds: Kinds = METRICS,
+    kinds: Kinds,
 ) -> pd.DataFrame:
     """Compare every model with the reference, task by task, and say what follows.
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -51,7 +51,8 @@ class ModelTask:
     """Where it was read."""
     metrics: tuple[str, ...]
     """In the other harness' order; the first is the main one."""
-    answers: tuple[Answered, ...]
+    answers: Callable[[str], Sequence[Answered]]
+    """All of them, told as the metric that it is given looks at them: the main one of the run."""
     conditions: Mapping[str, Any]
     """What has to be the same for all models, by words that a sentence can name."""
     higher_is_better: Mapping[str, bool] = field(default_factory=dict)

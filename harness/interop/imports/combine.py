@@ -14,7 +14,7 @@ from harness.errors import UserError
 from harness.execution.gather import frame
 from harness.execution.records import SCHEMA, SCORE_SCHEMA
 from harness.interop.imports.answered import Answered, ModelTask, Score, fingerprint
-from harness.interop.imports.kinds import kind_of
+from harness.interop.imports.kinds import kind_of, says_better
 from harness.metrics.kinds import ForeignMetric
 
 NOTHING: dict[str, Any] = {
@@ -63,29 +63,27 @@ def combine(tasks: Sequence[ModelTask], labels: Mapping[str, str], metrics: Sequ
     Raises:
         UserError: a model has a task twice, or was asked it under other conditions; or nothing is left to compare.
     """
-    by_task: dict[tuple[str, str], dict[str, ModelTask]] = {}
-    for read in tasks:
-        known = by_task.setdefault(read.task, {})
-        if read.model in known:
-            raise UserError(
-                f"{_named(read)} of {read.model} is there twice ({known[read.model].source} and {read.source}); name "
-                "one of the two only."
-            )
-        known[read.model] = read
     left_out: list[str] = []
     notes: list[str] = []
     common: list[_Common] = []
-    for of_task in by_task.values():
+    for of_task in _by_task(tasks):
         lacking = [label for name, label in labels.items() if name not in of_task]
         if lacking:
             left_out.append(f"{_named(next(iter(of_task.values())))} is left out, for {_and(lacking)} did not do it.")
             continue
         found, told = _shared([of_task[name] for name in labels], list(labels.values()), metrics)
-        common.append(found)
         notes += told
+        if found.metrics:
+            common.append(found)
+        else:
+            left_out.append(
+                f"{_named(found.of_models[0])} is left out, for of its metrics it is not known whether more is better; "
+                f"name one with --metric: {_and(found.of_models[0].metrics)}."
+            )
     common = [one for one in common if one.questions]
     if not common:
-        raise UserError("The models have no question in common; import results of the same tasks.")
+        said = ["The models have no question in common; import results of the same tasks.", *left_out]
+        raise UserError(" ".join(said))
     rows = [_rows(one, list(labels.values())) for one in common]
     values: dict[str, list[float]] = {}
     better: dict[str, bool] = {}
@@ -107,24 +105,41 @@ def combine(tasks: Sequence[ModelTask], labels: Mapping[str, str], metrics: Sequ
     )
 
 
+def _by_task(tasks: Sequence[ModelTask]) -> list[dict[str, ModelTask]]:
+    """Of each task what every model did, by their names."""
+    by_task: dict[tuple[str, str], dict[str, ModelTask]] = {}
+    for read in tasks:
+        known = by_task.setdefault(read.task, {})
+        if read.model in known:
+            raise UserError(
+                f"{_named(read)} of {read.model} is there twice ({known[read.model].source} and {read.source}); name "
+                "one of the two only, or both as LABEL=FOLDER if they are two models."
+            )
+        known[read.model] = read
+    return list(by_task.values())
+
+
 def _shared(of_models: list[ModelTask], labels: list[str], wanted: Sequence[str]) -> tuple[_Common, list[str]]:
     """What all models have of a task, and a sentence on what only some have."""
     first = of_models[0]
     for other, label in zip(of_models[1:], labels[1:], strict=True):
         _check_conditions(first, other, labels[0], label)
-    answers = [_by_question(task) for task in of_models]
+    names = [name for name in first.metrics if all(name in task.metrics for task in of_models)]
+    if not names:
+        raise UserError(f"{_named(first)}: no metric judged the answers of all models; import results of one version.")
+    unclear = [name for name in names if not says_better(name, _told(first, name))]
+    metrics = sorted((n for n in names if n not in unclear or n in wanted), key=lambda name: name not in wanted)
+    answers = [_by_question(task, metrics[0] if metrics else "") for task in of_models]
     everything = list(dict.fromkeys(question for one in answers for question in one))
     shared = [question for question in everything if all(question in one for one in answers)]
     same = [question for question in shared if len({one[question].asked for one in answers}) == 1]
     originals = set(same)
     # The worst case of an instance needs the instance as it was.
     kept = [question for question in same if not question[0] or ("", *question[1:]) in originals]
-    names = [name for name in first.metrics if all(name in task.metrics for task in of_models)]
-    metrics = sorted(names, key=lambda name: name not in wanted)
     prompts = [question for question in kept if len({str(one[question].columns.get("prompt")) for one in answers}) > 1]
     others = sorted({name for task in of_models for name in task.metrics} - set(names))
     infinite = sum(
-        math.isinf(one[question].scores[name].value) for one in answers for question in kept for name in names
+        math.isinf(one[question].scores[name].value) for one in answers for question in kept for name in metrics
     )
     told = [*dict.fromkeys(note for task in of_models for note in task.notes)]
     for found, words in (
@@ -137,11 +152,15 @@ def _shared(of_models: list[ModelTask], labels: list[str], wanted: Sequence[str]
             told.append(f"{found:,} of {len(everything):,} questions {words}")
     if others:
         told.append(f"only some models were judged by {_and(others)}, which is left out")
+    for name in unclear:
+        told.append(
+            f"more of {name} is taken to be better, which nobody says"
+            if name in metrics
+            else f"of {name} it is not known whether more is better, and it is left out (--metric {name} takes it in)"
+        )
     if infinite:
         told.append(f"{infinite:,} values are infinite, which no mean can hold, and count as missing")
     notes = [f"{_named(first)}: {'; '.join(told)}."] if told else []
-    if kept and not metrics:
-        raise UserError(f"{_named(first)}: no metric judged the answers of all models; import results of one version.")
     return _Common(of_models, metrics, kept, _with_choices_of_all(answers, kept)), notes
 
 
@@ -155,9 +174,14 @@ def _check_conditions(first: ModelTask, other: ModelTask, label: str, other_labe
             )
 
 
-def _by_question(task: ModelTask) -> dict[Question, Answered]:
+def _told(task: ModelTask, metric: str) -> bool | None:
+    """Whether more of it is better, as the other harness says; None where it does not."""
+    return task.higher_is_better.get(metric.partition(",")[0])
+
+
+def _by_question(task: ModelTask, main: str) -> dict[Question, Answered]:
     found: dict[Question, Answered] = {}
-    for answer in task.answers:
+    for answer in task.answers(main):
         if answer.question in found:
             raise UserError(f"{task.source}: the answer to {answer.instance_id!r} is there twice; make the file anew.")
         found[answer.question] = answer

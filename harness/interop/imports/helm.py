@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections import Counter, defaultdict
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -18,9 +19,12 @@ from pydantic import TypeAdapter
 
 from harness.errors import UserError
 from harness.interop.imports.answered import Answered, ModelTask, Score, fingerprint
-from harness.interop.imports.helm_answers import columns_of
+from harness.interop.imports.foreign import reading
+from harness.interop.imports.helm_answers import LIKELIHOOD, columns_of
 from harness.interop.imports.helm_files import (
+    AGAIN,
     ALL_STATS,
+    PROGRAM,
     SPEC,
     STATE,
     STATS,
@@ -34,11 +38,10 @@ from harness.interop.imports.helm_files import (
 
 ABOUT_ASKING = re.compile(
     r"num_(references|train_trials|train_instances|prompt_tokens|completion_tokens|perplexity_tokens|bytes|instances)"
-    r"|training_.*|batch_size|finish_reason_.*|prompt_truncated|predicted_index|inference_.*_runtime"
+    r"|training_.*|batch_size|finish_reason_.*|prompt_truncated|predicted_index|inference_.*_runtime|ref\d+_rank"
 )
 """Statistics that judge no answer."""
 NOT_MAIN = ("logprob", "max_prob", "num_output_tokens", "inference_runtime")
-LIKELIHOOD = "language_modeling"
 MODEL_KEYS = ("model", "model_deployment")
 MAY_DIFFER = (*MODEL_KEYS, "max_eval_instances")
 """Of an adapter's specification."""
@@ -66,24 +69,28 @@ def _task(folder: Path, label: str | None) -> ModelTask:
     adapter = spec.adapter_spec
     for key in ("method", "model"):
         if not isinstance(adapter.get(key), str):
-            raise UserError(f"{folder / SPEC}: adapter_spec has no {key}; run helm-run again.")
+            raise UserError(f"{folder / SPEC}: adapter_spec has no {key}; {AGAIN}.")
     requests: dict[Key, list[RequestState]] = {}
     for state in states:
         if not state.result.success:
             raise UserError(
                 f"{folder / STATE}: the request of {state.instance.id!r} failed ({state.result.error or 'no reason'}); "
-                "run helm-run again."
+                f"{AGAIN}."
             )
+        if not state.result.completions:
+            raise UserError(f"{folder / STATE}: {state.instance.id!r} got no completion; {AGAIN}.")
         place = state.instance.id, perturbation_name(state.instance.perturbation), state.train_trial_index
         requests.setdefault(place, []).append(state)
     answers = tuple(_answers(stats, requests, adapter, folder))
+    with reading(folder / SPEC, PROGRAM, AGAIN):
+        metrics = _in_order(spec, answers)
     return ModelTask(
         model=label or adapter["model"],
         scenario=scenario_name(spec),
         adapter=adapter["method"],
         source=folder,
-        metrics=_in_order(spec, answers),
-        answers=answers,
+        metrics=metrics,
+        answers=lambda _: answers,
         conditions={f"adapter_spec.{name}": value for name, value in adapter.items() if name not in MAY_DIFFER},
         groups=_groups(one.instance.perturbation for of_one in requests.values() for one in of_one[:1]),
     )
@@ -134,21 +141,36 @@ def _answers(
     stats: Sequence[InstanceStats], requests: Mapping[Key, list[RequestState]], adapter: Mapping[str, Any], folder: Path
 ) -> list[Answered]:
     method, pattern = adapter["method"], adapter.get("output_mapping_pattern")
-    judged: dict[Key, dict[str, Score]] = {}
+    # Of running text there is an entry for every window.
+    known: dict[Key, dict[str, tuple[float, int]]] = {}
+    n_entries: Counter[Key] = Counter()
     for entry in stats:
         place = entry.instance_id, perturbation_name(entry.perturbation), entry.train_trial_index
-        known = {stat.name.name: (stat.sum, stat.count) for stat in entry.stats if stat.count}
-        judged.setdefault(place, {}).update(_scores(known, method))
+        n_entries[place] += 1
+        sums = known.setdefault(place, defaultdict(lambda: (0.0, 0)))
+        for stat in entry.stats:
+            total, count = sums[stat.name.name]
+            sums[stat.name.name] = total + stat.sum, count + stat.count
+    judged = {
+        place: _scores({name: one for name, one in sums.items() if one[1]}, method) for place, sums in known.items()
+    }
     alone = next(iter(judged.keys() ^ requests.keys()), None)
     if alone is not None:
-        raise UserError(f"{folder}: {alone[0]!r} is in one of {STATS} and {STATE} only; run helm-run again.")
+        raise UserError(f"{folder}: {alone[0]!r} is in one of {STATS} and {STATE} only; {AGAIN}.")
     found: list[Answered] = []
     for place, states in requests.items():
+        if method == LIKELIHOOD and n_entries[place] != len(states):
+            raise UserError(
+                f"{folder}: {place[0]!r} has {len(states)} windows in {STATE} and {n_entries[place]} in {STATS}; "
+                f"{AGAIN}."
+            )
         instance = states[0].instance
         references = [[one.output.text, "correct" in one.tags] for one in instance.references]
         asked = fingerprint(instance.input.text, references)
         name, perturbation, trial = place
-        found.append(Answered(name, asked, judged[place], columns_of(states, method, pattern), perturbation, trial))
+        with reading(folder / STATE, PROGRAM, AGAIN, f"instance {name!r}"):
+            columns = columns_of(states, method, pattern)
+        found.append(Answered(name, asked, judged[place], columns, perturbation, trial))
     return found
 
 

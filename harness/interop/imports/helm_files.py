@@ -5,11 +5,13 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Any, TypeVar
 
-from pydantic import BaseModel, TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter
 
 from harness.errors import UserError
+from harness.interop.imports.foreign import reading
 
 SPEC, STATS, STATE = "run_spec.json", "per_instance_stats.json", "scenario_state.json"
+PROGRAM, AGAIN = "HELM 0.5.16", "run helm-run again"
 
 
 class Text(BaseModel):
@@ -70,12 +72,14 @@ class RequestState(BaseModel):
 
     instance: Instance
     train_trial_index: int = 0
-    reference_index: int | None = None
+    reference_index: int | None = Field(None, ge=0)
     request_mode: str | None = None
     output_mapping: dict[str, str] | None = None
     request: Request
     result: Result
     num_train_instances: int = 0
+    num_conditioning_tokens: int = Field(0, ge=0)
+    """Of running text: those at the beginning that are not scored, such as the BOS."""
 
 
 class ScenarioState(BaseModel):
@@ -152,19 +156,7 @@ def read(path: Path, adapter: TypeAdapter[Read]) -> Read:
     Raises:
         UserError: it is not there, is no JSON or has another form.
     """
-    try:
+    if not path.exists():
+        raise UserError(f"{path.parent} lacks {path.name}: the run did not end; {AGAIN}.")
+    with reading(path, PROGRAM, AGAIN):
         return adapter.validate_json(path.read_bytes())
-    except FileNotFoundError:
-        raise UserError(f"{path.parent} lacks {path.name}: the run did not end; run helm-run again.") from None
-    except OSError as error:
-        raise UserError(f"{path} cannot be read: {error.strerror}.") from error
-    except ValidationError as error:
-        raise UserError(f"{path} is not as HELM 0.5.16 writes it ({first_fault(error)}); run helm-run again.") from None
-
-
-def first_fault(error: ValidationError) -> str:
-    """``key 3.stats: field required``."""
-    fault = error.errors(include_url=False, include_input=False, include_context=False)[0]
-    where = ".".join(map(str, fault["loc"]))
-    said = f"{fault['msg'][0].lower()}{fault['msg'][1:]}"
-    return f"{where}: {said}" if where else said

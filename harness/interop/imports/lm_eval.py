@@ -14,9 +14,11 @@ from typing import Any, NamedTuple
 
 from harness.errors import UserError
 from harness.interop.imports.answered import Answered, ModelTask, Score, fingerprint
+from harness.interop.imports.foreign import reading
 from harness.interop.imports.lm_eval_answers import adapter_of, columns_of
 from harness.interop.imports.lm_eval_files import (
     AGAIN,
+    PROGRAM,
     Results,
     Sample,
     SampleFile,
@@ -73,14 +75,20 @@ def _task(file: SampleFile, results: Results, model: str) -> ModelTask:
     if task not in results.results:
         raise UserError(f"{file.results} says nothing of {task}, whose answers are in {file.path.name}; {AGAIN}.")
     samples = read_samples(file.path)
+    if not samples:
+        raise UserError(f"{file.path} has no documents; {AGAIN}.")
     documents: dict[int, list[Sample]] = {}
     for sample in samples:
         documents.setdefault(sample.doc_id, []).append(sample)
     n_asked = results.n_samples.get(task, {}).get("effective", len(documents))
     if len(documents) != n_asked:
         raise UserError(f"{file.path} has {len(documents):,} of {n_asked:,} documents; {AGAIN}.")
-    scores = {number: _scores(of_one, file) for number, of_one in documents.items()}
-    metrics, notes = _means(scores.values(), results.results[task])
+    scores = {}
+    for number, of_one in documents.items():
+        with reading(file.path, PROGRAM, AGAIN, f"document {number}"):
+            scores[number] = _scores(of_one, file)
+    with reading(file.results, PROGRAM, AGAIN):
+        metrics, notes = _means(scores.values(), results.results[task])
     config = results.configs.get(task, {})
     return ModelTask(
         model=model,
@@ -88,15 +96,7 @@ def _task(file: SampleFile, results: Results, model: str) -> ModelTask:
         adapter=adapter_of(samples[0]),
         source=file.path,
         metrics=metrics,
-        answers=tuple(
-            Answered(
-                str(of_one[0].doc_id),
-                fingerprint(of_one[0].doc_hash, of_one[0].target_hash),
-                {name: score for name, score in scores[number].items() if score and name in metrics},
-                columns_of(of_one[0], metrics[0] if metrics else ""),
-            )
-            for number, of_one in documents.items()
-        ),
+        answers=lambda main: [_answered(of_one, scores[number], main, file) for number, of_one in documents.items()],
         conditions={
             "the version": results.versions.get(task),
             "the number of examples": results.n_shot.get(task),
@@ -107,6 +107,16 @@ def _task(file: SampleFile, results: Results, model: str) -> ModelTask:
         versions={"lm-eval": results.lm_eval_version},
         notes=notes,
     )
+
+
+def _answered(samples: Sequence[Sample], scores: Mapping[str, Score | None], main: str, file: SampleFile) -> Answered:
+    """One document; of its filters it is told what the one made of it that the main metric looks at."""
+    metric, _, after = main.partition(",")
+    first = next((one for one in samples if one.filter == (after or NO_FILTER)), samples[0])
+    with reading(file.path, PROGRAM, AGAIN, f"document {first.doc_id}"):
+        columns = columns_of(first, metric)
+    known = {name: score for name, score in scores.items() if score}
+    return Answered(str(first.doc_id), fingerprint(first.doc_hash, first.target_hash), known, columns)
 
 
 def _better(told: Mapping[str, bool | None]) -> dict[str, bool]:

@@ -2,19 +2,18 @@
 
 from __future__ import annotations
 
-import json
 import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, ConfigDict, Field
 
 from harness.errors import UserError
-from harness.interop.imports.helm_files import first_fault
+from harness.interop.imports.foreign import reading
 
 _SAMPLES = re.compile(r"samples_(?P<task>.+)_(?P<date>\d{4}-\d\d-\d\dT\d\d-\d\d-\d\d(\.\d+)?)\.jsonl")
-AGAIN = "run lm-eval again"
+PROGRAM, AGAIN = "lm-eval 0.4.13", "run lm-eval again"
 
 
 class Sample(BaseModel):
@@ -82,34 +81,23 @@ def read_results(path: Path) -> Results:
     """The results of one run.
 
     Raises:
-        UserError: it is no JSON, or has another form.
+        UserError: it cannot be read, is no JSON, or has another form.
     """
-    try:
-        return Results.model_validate(json.loads(path.read_text(encoding="utf-8")))
-    except (OSError, ValueError) as error:
-        raise _unlike(path, error) from None
+    with reading(path, PROGRAM, AGAIN):
+        return Results.model_validate_json(path.read_bytes())
 
 
 def read_samples(path: Path) -> list[Sample]:
     """All lines of a file of samples.
 
     Raises:
-        UserError: a line is no JSON, or has another form; its number is told.
+        UserError: it cannot be read, or a line is no JSON, or has another form; its number is told.
     """
+    with reading(path, PROGRAM, AGAIN):
+        # Not splitlines(): what lm-eval writes may hold other ends of lines, such as U+2028, inside of a text.
+        lines = path.read_bytes().removesuffix(b"\n").split(b"\n")
     found: list[Sample] = []
-    try:
-        lines = path.read_text(encoding="utf-8").splitlines()
-    except (OSError, ValueError) as error:
-        raise _unlike(path, error) from None
-    for number, line in enumerate(lines, 1):
-        try:
-            found.append(Sample.model_validate(json.loads(line)))
-        except ValueError as error:
-            raise _unlike(path, error, f", line {number},") from None
+    for number, line in enumerate(lines if any(lines) else [], 1):
+        with reading(path, PROGRAM, AGAIN, f"line {number}"):
+            found.append(Sample.model_validate_json(line))
     return found
-
-
-def _unlike(path: Path, error: Exception, where: str = "") -> UserError:
-    """``ValidationError`` is a ``ValueError`` too."""
-    why = first_fault(error) if isinstance(error, ValidationError) else str(error)
-    return UserError(f"{path}{where} is not as lm-eval 0.4.13 writes it ({why}); {AGAIN}.")

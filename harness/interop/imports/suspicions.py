@@ -7,11 +7,11 @@ import pandas as pd
 from harness.keys import QUESTION
 
 FEWEST = 5
-"""Answers with a log-probability: of fewer nothing is said."""
+"""Answers to a task with a log-probability: of fewer nothing is said."""
 
 
 def suspicions(instances: pd.DataFrame, reference: str) -> list[str]:
-    """A sentence on each model whose every log-probability is the reference's to the last digit.
+    """A sentence on each model whose every log-probability in a task is the reference's to the last digit.
 
     HELM's cache knows a request by the model's name and its words, and lm-eval's by the words alone: behind either, a
     second quantization can get the first one's answers without being asked.
@@ -20,15 +20,20 @@ def suspicions(instances: pd.DataFrame, reference: str) -> list[str]:
         instances: with the columns of :data:`harness.execution.records.COLUMNS`.
         reference: label of the reference.
     """
-    rows = instances.dropna(subset=["logprob"])[["model", "scenario", *QUESTION[1:], "logprob"]]
+    rows = instances.dropna(subset=["logprob"])[["model", *QUESTION, "logprob"]]
     base = rows[rows["model"] == reference].drop(columns="model")
     found: list[str] = []
     for model, own in rows[rows["model"] != reference].groupby("model", sort=False):
         both = own.merge(base, on=QUESTION, suffixes=("", "_reference"))
-        if len(both) >= FEWEST and (both["logprob"] == both["logprob_reference"]).all():
+        same = {
+            f"{scenario} ({adapter})": len(task)
+            for (scenario, adapter), task in both.groupby(["scenario", "adapter"], sort=False)
+            if len(task) >= FEWEST and (task["logprob"] == task["logprob_reference"]).all()
+        }
+        if same:
             found.append(
-                f"All {len(both):,} log-probabilities of {model} are {reference}'s to the last digit: the two may be "
-                "one model, or a cache answered for the second (HELM's goes by the model's name, lm-eval's "
-                "--use_cache by the prompt alone)."
+                f"{', '.join(same)}: all {sum(same.values()):,} log-probabilities of {model} are {reference}'s to the "
+                "last digit: the two may be one model, or a cache answered for the second (HELM's goes by the model's "
+                "name, lm-eval's --use_cache by the prompt alone)."
             )
     return found

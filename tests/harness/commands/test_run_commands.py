@@ -18,6 +18,7 @@ from harness.cli import app, main
 from harness.commands.compare import summary
 from harness.commands.gate import EXIT_INTERNAL, EXIT_USAGE, sentence
 from harness.evidence.gate import Check, Outcome
+from harness.metrics.table import METRICS
 
 
 def command(*words: str | Path, **environment: str) -> Result:
@@ -187,7 +188,7 @@ def test_losses_and_gains_are_counted_in_the_direction_of_their_metric() -> None
     ]
     whole = rows[0] | {"scenario": "all", "metric": "accuracy"}
     said = "Of 5 tasks (q8_0): 2 with a loss shown, 1 with a gain, 0 inconclusive."
-    assert summary([*rows, whole]) == said
+    assert summary([*rows, whole], METRICS) == said
 
 
 def test_the_margin_of_a_comparison_is_told(real_run: Path) -> None:

@@ -9,6 +9,7 @@ import pandas as pd
 import pytest
 
 from harness.degradation.table import degradation_table
+from harness.metrics.table import METRICS
 
 BINARY = ("exact_match", "quasi_exact_match")
 
@@ -71,6 +72,8 @@ def compared() -> Callable[..., pd.DataFrame]:
         instances = whole.assign(answer=answers).drop_duplicates(
             ["model", "scenario", "adapter", "trial", "instance_id", "perturbation"]
         )
-        return degradation_table(whole, instances, mains, reference="f16", null=null, margin=margin, seed=seed)
+        return degradation_table(
+            whole, instances, mains, reference="f16", null=null, margin=margin, seed=seed, kinds=METRICS
+        )
 
     return make

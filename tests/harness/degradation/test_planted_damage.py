@@ -20,6 +20,7 @@ from harness.execution.concurrency import Concurrency
 from harness.execution.gather import Tables, frame, gather
 from harness.execution.runner import Asked, run_task
 from harness.execution.tasks import Asking, Task, plan_tasks
+from harness.metrics.table import METRICS
 from harness.models.bundled import BUNDLED_MODEL
 from harness.models.config import ServeConfig
 from harness.scenarios.world.scenarios import WORLD_SCENARIOS
@@ -90,7 +91,9 @@ def test_a_null_run_attributes_nothing(slices: pd.DataFrame) -> None:
 def test_the_table_says_so_too_and_gives_the_null_run_no_verdict(answered: Tables) -> None:
     scores, instances = frame(answered.scores), frame(answered.instances)
     mains = dict.fromkeys(((name, "generation") for name in N_INSTANCES), "exact_match")
-    table = degradation_table(scores, instances, mains, reference="f16", null="null", margin=0.01, seed=0)
+    table = degradation_table(
+        scores, instances, mains, reference="f16", null="null", margin=0.01, seed=0, kinds=METRICS
+    )
     verdicts = table.set_index(["model", "scenario"])["verdict"]
     assert verdicts["doctored"].to_dict() == {
         "world_facts": "degraded beyond margin",

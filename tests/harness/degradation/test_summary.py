@@ -8,6 +8,7 @@ import pytest
 
 from harness.degradation.summary import COLUMNS, summary_table
 from harness.degradation.table import in_order
+from harness.metrics.table import METRICS
 
 Frames = Callable[..., pd.DataFrame]
 RIGHT, WRONG = [1.0] * 300, [1.0] * 200 + [0.0] * 100
@@ -20,7 +21,9 @@ def models(*labels: str) -> list[dict[str, Any]]:
 
 def summary(degradation: pd.DataFrame, labels: Sequence[str], null: str | None = None) -> pd.DataFrame:
     speeds = pd.DataFrame({"model": labels, "prefill_tokens_per_second": 10.0, "decode_tokens_per_second": 2.0})
-    return summary_table(degradation, speeds, models(*labels), reference="f16", null=null).set_index("model")
+    return summary_table(degradation, speeds, models(*labels), reference="f16", null=null, kinds=METRICS).set_index(
+        "model"
+    )
 
 
 @pytest.fixture

@@ -142,15 +142,22 @@ def apart_run(suite: Path, model: str, wrong: int, calibrated: bool = False) -> 
     return write_helm(suite, f"apart{calibrated:d}", model, method, asked)
 
 
+def window(number: int, nats: float, prompt: str = "<s>some", n_before: int = 1) -> Json:
+    """A request for a piece of running text, of which the first tokens are not scored."""
+    said = completion(prompt, 0.0, *[nats / 2] * 2)
+    said["tokens"][0]["text"], said["tokens"][1]["text"] = prompt[:-4], prompt[-4:-1]
+    return state(helm_instance(number, kind="text"), prompt, said, num_conditioning_tokens=n_before)
+
+
 def text_run(suite: Path, model: str, nats: float) -> Path:
-    """Running text, each of two windows."""
+    """Running text, each of two windows, and of each window an entry of its own."""
     asked = []
     for number in range(8):
-        instance = helm_instance(number, kind="text")
-        states = [
-            state(instance, "some", completion("some", nats)),
-            state(instance, " text", completion(" text", -2.0)),
-        ]
         n = 40.0 + number
-        asked.append((states, stats_of(states, **dict(zip(SUMS, ((nats - 2.0, 2), (n, 2), (n / 2, 2)), strict=True)))))
+        for states, share, value in (
+            ([window(number, nats)], 0.75, nats),
+            ([window(number, -2.0, "some text")], 0.25, -2.0),
+        ):
+            sums = dict(zip(SUMS, (value, n * share, n / 2 * share), strict=True))
+            asked.append((states, stats_of(states, **sums)))
     return write_helm(suite, "wtext", model, "language_modeling", asked)

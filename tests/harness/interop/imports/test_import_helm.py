@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_helm import CITIES, TYPOS, apart_states, completion, helm_instance, joint_states, state
+from made_helm import CITIES, TYPOS, apart_states, completion, helm_instance, joint_states, state, window
 
 from harness.errors import UserError
 from harness.interop.imports.helm import perturbation_name, scenario_name
@@ -159,12 +159,35 @@ def test_where_a_request_is_missing_choices_have_no_scores(missing: int) -> None
     assert "choice_logprobs" not in columns(states, "multiple_choice_separate_calibrated")
 
 
-def test_windows_of_a_text_add_up() -> None:
-    instance = helm_instance(0, kind="text")
-    windows = {"some": (-1.0, -2.0), " texts": (-3.0,)}
-    states = [state(instance, text, completion(text, *values)) for text, values in windows.items()]
-    found = columns(states, "language_modeling")
-    assert (found["logprob"], found["token_logprobs"], found["n_bytes"]) == (-6.0, [-1.0, -2.0, -3.0], 10)
+def test_windows_of_a_text_add_up_without_what_they_go_on_from() -> None:
+    found = columns([window(0, -3.0), window(0, -4.0, "some text")], "language_modeling")
+    assert (found["logprob"], found["token_logprobs"]) == (-7.0, [-1.5, -1.5, -2.0, -2.0])
+    assert (found["prompt"], found["tokens"], found["n_bytes"]) == ("some text", ["som", "e", "tex", "t"], 8)
+
+
+def test_a_window_may_begin_with_a_token_without_text_and_hold_parts_of_letters() -> None:
+    one = window(0, -3.0, "some")
+    tokens = one["result"]["completions"][0]["tokens"]
+    assert tokens[0]["text"] == ""
+    tokens[2]["text"] = r"bytes:\xe2\x80"
+    found = columns([one], "language_modeling")
+    assert (found["token_logprobs"], found["n_bytes"]) == ([-1.5], 2)
+    one["num_conditioning_tokens"] = 0
+    assert columns([one], "language_modeling")["n_bytes"] == 5
+
+
+def test_several_right_answers_in_words_are_no_choices() -> None:
+    instance = helm_instance(0)
+    for reference in instance["references"]:
+        reference["tags"] = ["correct"]
+    found = columns([state(instance, "Capital 0?", completion(" Haford", -1.0))], "generation")
+    assert (found["choices"], found["gold_choices"], found["golds"]) == ([], [], list(CITIES))
+    assert columns(joint_states(0, "A"), "multiple_choice_joint")["choices"] == list(CITIES)
+
+
+def test_a_choice_without_a_number_has_no_scores() -> None:
+    states = apart_states(1, (-3.0, math.nan, -9.0))
+    assert "choice_logprobs" not in columns(states, "multiple_choice_separate_original")
 
 
 def test_passages_that_are_ranked_have_no_single_answer() -> None:

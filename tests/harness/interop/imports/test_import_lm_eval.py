@@ -117,9 +117,69 @@ def test_mutual_information_asks_every_choice_twice() -> None:
     assert columns(sample)["choice_logprobs"] == [-1.0, -2.0, -3.0]
 
 
-@pytest.mark.parametrize(("target", "golds"), [("1", [1]), (2, [2]), ("Loxville", [1]), ([0, 2], [0, 2]), ("7", [])])
-def test_a_target_is_a_number_or_a_text(target: object, golds: list[int]) -> None:
+@pytest.mark.parametrize(
+    ("target", "golds"), [("1", [1]), ("Loxville", [1]), ("[0, 2]", [0, 2]), ("7", []), ("[]", [])]
+)
+def test_a_target_is_a_number_or_a_text(target: str, golds: list[int]) -> None:
     assert columns(choice_sample(0, (-1.0, -2.0, -3.0)) | {"target": target})["gold_choices"] == golds
+
+
+@pytest.mark.parametrize(("target", "golds"), [("1", [1]), ("2", [2]), ("4", [0])])
+def test_where_choices_are_numbers_a_target_is_first_the_number_of_one(target: str, golds: list[int]) -> None:
+    sample = choice_sample(0, (-1.0, -2.0, -3.0)) | {"target": target}
+    for text, one in zip(("4", "2", "1"), sample["arguments"].values(), strict=True):
+        one["arg_1"] = f" {text}"
+    assert columns(sample)["gold_choices"] == golds
+
+
+def test_choices_are_compared_as_the_main_metric_does(tmp_path: Path, imported: Import) -> None:
+    for model in "ab":
+        samples = quiz(12)
+        for sample in samples:
+            sample["arguments"]["gen_args_1"]["arg_1"] = " Łóx"
+            sample["metrics"].append("acc_bytes")
+            sample["acc_bytes"] = 1.0
+        write_lm_eval(tmp_path / model, model, {"quiz": samples})
+    for metric, length in (("acc", 1), ("acc_norm", 3), ("acc_bytes", 5)):
+        rows = imported("lm-eval", tmp_path, metrics=(metric,)).measured.instances
+        assert {lengths[1] for lengths in rows["choice_lengths"]} == {length}
+
+
+def test_the_answer_is_what_the_main_metrics_filter_left(tmp_path: Path, imported: Import) -> None:
+    for model in "ab":
+        write_lm_eval(
+            tmp_path / model, model, {"facts": [one for i in range(6) for one in written_samples(i, "[invalid]")]}
+        )
+    assert not imported("lm-eval", tmp_path).measured.instances["valid"].any()
+    for path in tmp_path.rglob("samples_*"):
+        text = path.read_text(encoding="utf-8")
+        path.write_text(
+            text.replace(
+                '"filtered_resps": ["[invalid]"], "filter": "trimmed"', '"filtered_resps": ["oil"], "filter": "trimmed"'
+            )
+        )
+    rows = imported("lm-eval", tmp_path, metrics=("exact_match,trimmed",)).measured.instances
+    assert set(rows["answer"]) == {"oil"}
+    assert rows["valid"].all()
+
+
+def test_by_mutual_information_choices_are_compared_to_what_they_are_alone() -> None:
+    sample = choice_sample(0, (-1.0, -2.0, -3.0))
+    sample["metrics"].append("acc_mutual_info")
+    sample["arguments"] |= {f"gen_args_{i + 3}": {"arg_0": "", "arg_1": f" {city}"} for i, city in enumerate(CITIES)}
+    sample["filtered_resps"] += [["-0.5", "False"], ["-1.0", "False"], ["-9.0", "False"]]
+    found = columns(sample, "acc_mutual_info")
+    assert (found["choice_logprobs"], found["answer"], found["logprob"]) == ([-0.5, -1.0, 6.0], "Wudedam", -3.0)
+
+
+def test_a_document_may_hold_other_ends_of_lines(tmp_path: Path, imported: Import) -> None:
+    for model in "ab":
+        samples = quiz(8)
+        samples[2]["doc"]["q"] = "One\u2028two\u0085three\x0cfour"
+        folder = write_lm_eval(tmp_path / model, model, {"quiz": samples})
+        path = folder / f"samples_quiz_{DATE}.jsonl"
+        path.write_text("".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in samples), encoding="utf-8")
+    assert len(imported("lm-eval", tmp_path).measured.instances) == 16
 
 
 def test_ways_of_asking_are_told_by_what_was_sent() -> None:
@@ -167,7 +227,7 @@ def test_a_perplexity_is_the_exponential_of_a_weighted_mean(sizes: list[tuple[fl
         samples = [text_sample(i, *size) for i, size in enumerate(sizes)]
         (task,) = read_lm_eval(write_lm_eval(Path(place), "m", {"text": samples}))
         assert task.metrics == ("ln_word_perplexity", "bits_per_byte")
-        scores = [answer.scores["ln_word_perplexity"] for answer in task.answers]
+        scores = [answer.scores["ln_word_perplexity"] for answer in task.answers(task.metrics[0])]
         mean = sum(one.value * one.weight for one in scores) / sum(one.weight for one in scores)
         told = json.loads((Path(place) / f"results_{DATE}.json").read_text(encoding="utf-8"))
         assert math.exp(mean) == pytest.approx(told["results"]["text"]["word_perplexity,none"])

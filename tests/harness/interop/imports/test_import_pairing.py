@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from made_helm import joint_run
+from made_helm import joint_run, joint_states, stats_of, write_helm
 from made_lm_eval import choice_sample, quiz, text_sample, write_lm_eval, written_samples
 
 from harness.errors import UserError
@@ -104,8 +104,11 @@ def test_a_changed_form_needs_its_original(helm_suite: Path, rewrite: Callable[.
 def test_two_runs_of_one_model_are_refused(tmp_path: Path, imported: Import) -> None:
     for folder, model in (("x", "a"), ("y", "a"), ("z", "b")):
         write_lm_eval(tmp_path / folder, model, {"quiz": quiz()})
-    with pytest.raises(UserError, match=r"quiz \(multiple_choice_separate_original\) of a is there twice \("):
+    with pytest.raises(UserError, match=r"quiz \(multiple_choice_separate_original\) of a is there twice \(") as error:
         imported("lm-eval", tmp_path)
+    assert str(error.value).endswith("name one of the two only, or both as LABEL=FOLDER if they are two models.")
+    run = imported("lm-eval", *(f"{label}={tmp_path / label}" for label in "xy"))
+    assert [model["label"] for model in run.models] == ["x", "y"]
 
 
 def test_one_model_is_no_comparison(tmp_path: Path, imported: Import) -> None:
@@ -152,9 +155,47 @@ def test_scores_of_choices_count_only_where_all_models_have_them(tmp_path: Path,
 
 
 def test_one_model_under_two_names_is_suspected(tmp_path: Path, imported: Import) -> None:
-    same = "log-probabilities of b are a's to the last digit"
+    same = "quiz (multiple_choice_separate_original): all 40 log-probabilities of b are a's to the last digit"
     assert same in " ".join(imported("lm-eval", two(tmp_path / "same", quiz())).notes)
     assert same not in " ".join(imported("lm-eval", two(tmp_path / "other", quiz(wrong=1))).notes)
+
+
+def test_the_suspicion_names_the_task(tmp_path: Path, imported: Import) -> None:
+    for model, wrong in (("a", 0), ("b", 2)):
+        write_lm_eval(tmp_path / model, model, {"quiz": quiz(), "other": quiz(wrong=wrong)})
+    (said,) = (note for note in imported("lm-eval", tmp_path).notes if "to the last digit" in note)
+    assert said.startswith("quiz (multiple_choice_separate_original): all 40 log-probabilities of b")
+
+
+def of_unknown_kind(place: Path, *names: str) -> Path:
+    """Runs of HELM that judged by other names."""
+    for model in ("local/a", "local/b"):
+        asked = []
+        for number in range(6):
+            states = joint_states(number, "A")
+            asked.append((states, stats_of(states, **dict.fromkeys(names, number / 5))))
+        write_helm(place, "quiz", model, "multiple_choice_joint", asked)
+    return place
+
+
+def test_a_metric_of_unknown_direction_is_left_out_unless_it_is_named(tmp_path: Path, imported: Import) -> None:
+    folder = of_unknown_kind(tmp_path, "odd_score", "exact_match")
+    run = imported("helm", folder)
+    assert set(run.measured.scores["metric"]) == {"exact_match"}
+    assert "of odd_score it is not known whether more is better, and it is left out" in notes_on(run, "quiz")
+    named = imported("helm", folder, metrics=("odd_score",))
+    assert set(named.main_metrics.values()) == {"odd_score"}
+    assert "more of odd_score is taken to be better, which nobody says" in notes_on(named, "quiz")
+
+
+def test_a_task_without_a_metric_of_known_direction_is_left_out(tmp_path: Path, imported: Import) -> None:
+    of_unknown_kind(tmp_path, "odd_score")
+    with pytest.raises(UserError, match=r"quiz \(multiple_choice_joint\) is left out, .* with --metric: odd_score"):
+        imported("helm", tmp_path)
+    joint_run(tmp_path, "local/a", 0)
+    joint_run(tmp_path, "local/b", 1)
+    (said,) = imported("helm", tmp_path).record["left_out"]
+    assert "name one with --metric: odd_score" in said
 
 
 def test_a_document_that_is_there_twice_is_refused(tmp_path: Path, imported: Import) -> None:
@@ -180,6 +221,12 @@ def test_answers_in_words_are_no_suspicion(tmp_path: Path, imported: Import) -> 
         ("exact_match@5", [1, 1], None, (True, True, True)),
         ("exact_match", [0, 100], None, (False, True, False)),
         ("bits_per_byte", [0.4, 0.6], None, (False, False, False)),
+        ("toxic_frac", [0, 1], None, (False, False, True)),
+        ("absolute_value_difference", [0, 1], None, (False, False, False)),
+        ("edit_distance", [4, 9], None, (False, True, False)),
+        ("longest_common_prefix_length", [4, 9], None, (False, False, False)),
+        ("wer_score", [0.1, 1.5], None, (False, False, False)),
+        ("RR@10", [0, 0.5], None, (False, True, True)),
         ("f1", [0, 1], None, (False, True, True)),
         ("num_output_tokens", [1, 1], None, (False, True, False)),
         ("something new", [0, 1, np.nan], None, (True, True, True)),
