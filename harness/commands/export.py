@@ -22,12 +22,12 @@ from harness.scenarios.suites import DEFAULT_SUITE
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_enable=False)
 
-Words = Annotated[
+Sources = Annotated[
     list[str],
     typer.Argument(
         help="A folder of `harness run`; or GGUF files, and LABEL=URL of endpoints that run already.",
         metavar="RUN|MODEL...",
-        envvar="HARNESS_EXPORTED",
+        envvar="HARNESS_SOURCES",
     ),
 ]
 Out = Annotated[Path, typer.Option(help="Folder to write.", envvar="HARNESS_OUT")]
@@ -79,7 +79,7 @@ def _add(name: str, harness: str, write: Callable[[Path, Source, int], list[str]
         """,
     )
     def command(
-        words: Words,
+        sources: Sources,
         out: Out,
         suite: Suite = "",
         scenarios: Scenarios = "",
@@ -89,7 +89,7 @@ def _add(name: str, harness: str, write: Callable[[Path, Source, int], list[str]
         dataset_dir: DatasetDir = None,
         port: Port = 8001,
     ) -> None:
-        source = read_source(words, suite, scenarios, scenario_file, max_instances, seed, dataset_dir)
+        source = read_source(sources, suite, scenarios, scenario_file, max_instances, seed, dataset_dir)
         with run_folder(out) as folder:
             notes = write(folder, source, port)
         say(out, [*source.notes, *notes])
@@ -101,7 +101,7 @@ _add("inspect", "Inspect", write_inspect)
 
 
 def read_source(
-    words: list[str],
+    sources: list[str],
     suite: str,
     scenarios: str,
     scenario_file: list[Path] | None,
@@ -109,13 +109,13 @@ def read_source(
     seed: int | None,
     dataset_dir: Path | None,
 ) -> Source:
-    """What is to be exported, by the words and options of the command line.
+    """What is to be exported, by the sources and options of the command line.
 
     Raises:
         UserError: something that is named is not there, or options say what the run says already.
         RunError: an endpoint does not answer.
     """
-    folders = [word for word in words if Path(word).is_dir()]
+    folders = [word for word in sources if Path(word).is_dir()]
     if not folders:
         wanted = Wanted(
             suites=names(suite) or (() if scenarios or scenario_file else (DEFAULT_SUITE,)),
@@ -124,8 +124,8 @@ def read_source(
             dataset_dir=dataset_dir,
             asking=Asking(max_instances=400 if max_instances is None else max_instances or None, seed=seed or 0),
         )
-        return source_of_models(words, wanted)
-    if len(words) > 1:
+        return source_of_models(sources, wanted)
+    if len(sources) > 1:
         raise UserError(f"{folders[0]} is a folder; name one run alone, or GGUF files and LABEL=URL of endpoints.")
     if suite or scenarios or scenario_file or max_instances is not None or seed is not None:
         raise UserError(

@@ -324,7 +324,7 @@ def test_help_shows_every_option_with_its_environment_variable(name: str) -> Non
         (flag,) = option.opts
         assert option.envvar == "HARNESS_" + flag.removeprefix("--").replace("-", "_").upper()
         assert option.help
-        assert flag in done.stdout
+        assert (option.metavar or flag) in done.stdout
         assert option.envvar in done.stdout
 
 
