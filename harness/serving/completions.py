@@ -91,7 +91,7 @@ def _bare(choice: Choice) -> Completion:
 def _scored(choice: Choice, echoed: Prompt | None, name: str) -> Completion:
     """The choice, if its arrays are whole: a null dropped from the middle of a text would make its score better."""
     logprobs = choice.logprobs
-    if logprobs is None or (choice.text and echoed and not logprobs.tokens):
+    if logprobs is None or (choice.text and not logprobs.tokens):
         raise RunError(f"{name} returned no log-probabilities, although they were asked for.")
     completion = Completion(
         text=choice.text,
@@ -102,9 +102,20 @@ def _scored(choice: Choice, echoed: Prompt | None, name: str) -> Completion:
         top_logprobs=tuple(max(top.values()) if top else None for top in logprobs.top_logprobs or ()),
         generated=tuple(choice.generated_token_ids or ()),
     )
-    if not len(completion.tokens) == len(completion.token_logprobs) == len(completion.text_offset):
+    lengths = {len(completion.tokens), len(completion.token_logprobs)}
+    if echoed:  # where the continuation begins may be known by offsets alone; what is generated is taken whole
+        lengths.add(len(completion.text_offset))
+    if len(lengths) > 1:
         raise RunError(f"{name} returned arrays of different lengths for one completion.")
+    if echoed and not _is_of(completion, echoed):
+        raise RunError(f"{name} echoed something else than the prompt.")
     needed = max(1, first_of_continuation(completion, echoed)) if echoed else 0
     if None in completion.token_logprobs[needed:]:
         raise RunError(f"{name} returned no log-probability for some of the tokens.")
     return completion
+
+
+def _is_of(completion: Completion, prompt: Prompt) -> bool:
+    """Whether the completion begins with a prompt in words, or has as many tokens as one in ids."""
+    whole = prompt.whole
+    return completion.text.startswith(whole) if isinstance(whole, str) else len(completion.tokens) == len(whole)

@@ -120,11 +120,6 @@ class Endpoint:
             self._extensions.takes_ids = False
         return self._extensions.takes_ids
 
-    @property
-    def has_tokenizer(self) -> bool:
-        """Whether its tokenizer can be asked."""
-        return self._remote is not None
-
     def count_bytes(self) -> None:
         """From now on count bytes for tokens, as for an endpoint whose tokenizer cannot be asked."""
         self._counter = ByteCounter(self._transport.label)
@@ -194,7 +189,9 @@ class Endpoint:
         """
         request = Request((Prompt("", ECHO_PROMPT),), max_tokens=0, echo=True)
         (first,), (second,) = self.complete(request), self.complete(request)
-        problem = problem_with_echo(first) or (
+        # Only a first value that is there has to be explained, so only then is the tokenizer asked.
+        adds_bos = first.token_logprobs[:1] != (None,) and self._remote is not None and bool(self._remote.bos)
+        problem = problem_with_echo(first, adds_bos=adds_bos) or (
             None if first.token_logprobs == second.token_logprobs else "does not repeat its own scores"
         )
         if problem:

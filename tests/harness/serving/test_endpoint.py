@@ -143,14 +143,15 @@ def echoed(*texts: str) -> Request:
 
 
 CANNOT = r"cannot be used for scoring: it "
+OTHER = "echoed something else than the prompt"
 LACKS = "returned no log-probability for some of the tokens"
 DEFECTS = {
     "echo ignored": (
         right(text="", tokens=[], token_logprobs=[], text_offset=[]),
-        CANNOT + "echoes the prompt as ''",
+        OTHER,
     ),
     "prompt and more": (right(text=ECHO_PROMPT + " four"), CANNOT + "echoes the prompt as 'One .* four'"),
-    "beginning mark shown": (right(text="<s>" + ECHO_PROMPT), CANNOT + "echoes the prompt as '<s>One"),
+    "beginning mark shown": (right(text="<s>" + ECHO_PROMPT), OTHER),
     "off by one": (right(token_logprobs=[*SCORES[1:], None]), LACKS),
     "off by one, and a number for the last": (
         right(token_logprobs=[*SCORES[1:], -1.0]),
@@ -179,6 +180,63 @@ def test_an_endpoint_that_would_score_wrongly_is_refused(
 ) -> None:
     with pytest.raises(RunError, match=f"^The endpoint of m {said}"):
         serve(reply(choice)).self_test()
+
+
+def bos_of(*ids: int) -> dict[str, Callable[[dict[str, Any]], str] | str]:
+    """Tokenizer routes of an endpoint that puts these before a text."""
+
+    def tokenize(body: dict[str, Any]) -> str:
+        begin = list(ids) if body.get("add_special_tokens") else []
+        return json.dumps({"tokens": begin + list(body.get("prompt", "").encode())})
+
+    return {"/tokenize": tokenize, "/detokenize": '{"prompt": "a"}'}
+
+
+def test_a_first_token_may_be_scored_where_bos_precedes_it(stand_in: Start) -> None:
+    """As some servers do; the doctor takes it too."""
+    scored = right(token_logprobs=[-9.0, *SCORES[1:]])
+    stand_in(reply(scored), **bos_of(1)).endpoint.self_test()
+    with pytest.raises(RunError, match=CANNOT + "gives the first token a log-probability"):
+        stand_in(reply(scored), **bos_of()).endpoint.self_test()
+    with pytest.raises(RunError, match=CANNOT + "returns something else than log-probabilities"):
+        stand_in(reply(right(token_logprobs=[9.0, *SCORES[1:]])), **bos_of(1)).endpoint.self_test()
+
+
+def of_ids(*ids: int) -> Request:
+    """Token ids to be scored whole."""
+    return Request((Prompt((), ids),), max_tokens=0, echo=True)
+
+
+@pytest.mark.parametrize("scored", [echoed("Two"), echoed(ECHO_PROMPT + "."), of_ids(1, 2), of_ids(*range(7))])
+def test_an_echo_of_another_prompt_is_not_scored(scored: Request, serve: Callable[[Reply], Endpoint]) -> None:
+    with pytest.raises(RunError, match=rf"^The endpoint of m {OTHER}\.$"):
+        serve(reply(right())).complete(scored)
+
+
+def test_an_echo_of_as_many_ids_is_scored(serve: Callable[[Reply], Endpoint]) -> None:
+    (found,) = serve(reply(right())).complete(of_ids(*range(6)))
+    assert found.token_logprobs == tuple(SCORES)
+
+
+GENERATE = Request((Prompt("a"),), max_tokens=4)
+
+
+def test_what_is_generated_needs_no_offsets(serve: Callable[[Reply], Endpoint]) -> None:
+    (found,) = serve(reply(right(text_offset=None, token_logprobs=[-1.0, *SCORES[1:]]))).complete(GENERATE)
+    assert (found.text, found.tokens, found.text_offset) == (ECHO_PROMPT, tuple(TOKENS), ())
+
+
+@pytest.mark.parametrize(
+    "logprobs", [{"content": [{"token": "One", "logprob": -1.0}]}, {"tokens": [], "token_logprobs": []}, None]
+)
+def test_a_text_without_tokens_has_no_log_probabilities(logprobs: Any, serve: Callable[[Reply], Endpoint]) -> None:
+    with pytest.raises(RunError, match=r"^The endpoint of m returned no log-probabilities, although they were asked"):
+        serve(reply(right(logprobs=logprobs))).complete(GENERATE)
+
+
+def test_nothing_may_be_generated(serve: Callable[[Reply], Endpoint]) -> None:
+    (found,) = serve(reply(right(text="", logprobs={"tokens": [], "token_logprobs": []}))).complete(GENERATE)
+    assert (found.text, found.tokens, found.has_logprobs) == ("", (), True)
 
 
 @pytest.mark.parametrize("count", [0, 2])
@@ -222,7 +280,7 @@ def test_the_context_is_not_scored_where_the_endpoint_can_leave_it_out(stand_in:
     assert served.asked[4]["logprob_start_len"] == 4
 
 
-def test_prompts_that_share_a_request_are_scored_from_the_end_of_the_shortest_context(stand_in: Start) -> None:
+def test_prompts_that_share_a_scoredare_scored_from_the_end_of_the_shortest_context(stand_in: Start) -> None:
     def answer(count: int) -> tuple[int, str]:
         return reply(*[[right()], [right()], [late()], [right(), right(index=1)]][count])(count)
 
@@ -326,7 +384,6 @@ def test_a_context_may_be_assumed_where_the_endpoint_does_not_say(stand_in: Star
 
 def test_where_there_is_no_tokenizer_bytes_can_be_counted(stand_in: Start) -> None:
     endpoint = stand_in().endpoint
-    assert not endpoint.has_tokenizer
     endpoint.count_bytes()
     assert (endpoint.tokenize("aé"), endpoint.bos) == ([97, 195, 169], ())
     assert endpoint.detokenize([97, 195, 169, 195]) == "aé\ufffd"
@@ -451,9 +508,9 @@ def test_a_message_goes_into_the_models_chat_template(make_llama: Callable[..., 
 
 
 def test_choices_come_in_the_order_of_their_prompts(serve: Callable[[Reply], Endpoint]) -> None:
-    backwards = reply(right(index=1, text="second"), right(index=0, text="first"))
+    backwards = reply(right(index=1, text="b, second"), right(index=0, text="a, first"))
     found = serve(backwards).complete(echoed("a", "b"))
-    assert [completion.text for completion in found] == ["first", "second"]
+    assert [completion.text for completion in found] == ["a, first", "b, second"]
 
 
 @pytest.mark.usefixtures("impatient")
