@@ -108,6 +108,8 @@ class Models:
         """Speeds and memory of all models but the null run, which is the reference served as nobody would."""
         if self._silent:
             return Timings(samples_frame([]), [_UNTIMED.format(label=self._silent)])
+        if wordy := next((model.label for model in self._models if model.ability.no_token_ids), None):
+            return Timings(samples_frame([]), [_WORDY.format(label=wordy)])
         subjects = [
             Subject(
                 model.label,
@@ -168,4 +170,5 @@ class Models:
 
 _FITTED = "{label} has no tokenizer that can be asked, so prompts are fitted to the context by their bytes."
 _UNTIMED = "speeds: not measured, since {label} has no tokenizer, by which prompts of a known length are made."
+_WORDY = "speeds: not measured, since {label} cannot be asked in token ids, as prompts of a known length are."
 _UNREAD = "Divergence: {labels} left out, since its endpoint does not tell its tokens or the size of its vocabulary."

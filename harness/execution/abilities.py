@@ -28,6 +28,8 @@ class Ability:
     """Why there are no log-probabilities of answers."""
     no_tokenizer: str | None = None
     """Why it cannot be asked for tokens."""
+    no_token_ids: str | None = None
+    """Why prompts cannot be token ids, although it can be asked for tokens."""
 
     def refuses(self, task: Task) -> str | None:
         """Why the task cannot be asked there; None where it can."""
@@ -37,8 +39,9 @@ class Ability:
             return f"{self.label} cannot give greedy answers. {self.cannot_generate}"
         if self.no_logprobs and _is_read_by_logprobs(task):
             return self._without_logprobs
-        if self.no_tokenizer and _is_asked_in_ids(task):
-            return f"{self.label} cannot be asked in token ids. {self.no_tokenizer}"
+        without_ids = self.no_tokenizer or self.no_token_ids
+        if without_ids and _is_asked_in_ids(task):
+            return f"{self.label} cannot be asked in token ids. {without_ids}"
         return None
 
     def silences(self, task: Task) -> tuple[list[str], str]:

@@ -205,7 +205,12 @@ class RunningEndpoints:
             if check.outcome is Outcome.FAULT:
                 say(f"{named.label}: {check.name}: {check.finding}")
         ability = Ability(
-            named.label, diagnosis.cannot_score, diagnosis.cannot_generate, diagnosis.no_logprobs, no_tokenizer
+            named.label,
+            diagnosis.cannot_score,
+            diagnosis.cannot_generate,
+            diagnosis.no_logprobs,
+            no_tokenizer,
+            None if no_tokenizer else diagnosis.no_token_ids,
         )
         return RunningEndpoint(named, card, diagnosis, ability, self.key, self.context)
 

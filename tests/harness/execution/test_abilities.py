@@ -21,6 +21,7 @@ ABLE = Ability("f16")
 MUTE = Ability("mute", cannot_score="Echo is ignored.")
 BLIND = Ability("blind", no_logprobs="They are shaped like those of chats.")
 BARE = Ability("bare", no_tokenizer="It has no tokenizer routes.")
+WORDY = Ability("wordy", no_token_ids="token ids is refused with 400.")
 
 
 @pytest.fixture
@@ -106,7 +107,8 @@ def test_prompts_of_token_ids_need_a_tokenizer(planned: Callable[..., Plan]) -> 
     plain = planned("generation", "multiple_choice_separate_original").tasks
     for task in (text, chat, scored):
         assert BARE.refuses(task) == "bare cannot be asked in token ids. It has no tokenizer routes."
-    assert [BARE.refuses(task) for task in plain] == [None, None]
+        assert WORDY.refuses(task) == "wordy cannot be asked in token ids. token ids is refused with 400."
+    assert [able.refuses(task) for able in (BARE, WORDY) for task in plain] == [None] * 4
 
 
 def test_where_nothing_is_left_the_reasons_are_told(planned: Callable[..., Plan]) -> None:
