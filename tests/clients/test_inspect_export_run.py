@@ -100,7 +100,7 @@ def theirs(
     """What Inspect finds, in the same order."""
     folder = tmp_path_factory.mktemp("inspect")
     source = Source(models=(model_at("world", either_world.url),), tasks=tuple(tasks), notes=(), store=open_store(None))
-    assert write_inspect(folder, source, 8001) == ["greedy is left out: Inspect has no continuation."]
+    assert write_inspect(folder, source, 8001) == ["Left out: greedy: Inspect has no continuation."]
     readme = (folder / "README.md").read_text(encoding="utf-8")
     command = re.search(r"    (LOCAL_API_KEY(?:.*\\\n)*.*)\n", readme)
     assert command is not None
@@ -142,4 +142,6 @@ def test_texts_are_as_likely(ours: Mapping[str, Any], theirs: Mapping[str, Any])
         found = sample["scores"]["perplexity"]["metadata"]
         row = ours[TEXT][name].answer
         assert found["num_tokens"] == len(row["token_logprobs"])
-        assert found["sum_log_probs"] == pytest.approx(row["logprob"], abs=1e-3 * found["num_tokens"])
+        tokens = [one["logprob"] for one in sample["output"]["choices"][0]["prompt_logprobs"]["content"]]
+        assert tokens == pytest.approx(list(row["token_logprobs"]), abs=1e-3)
+        assert found["sum_log_probs"] == pytest.approx(sum(tokens))
