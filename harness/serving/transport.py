@@ -92,9 +92,10 @@ class Transport:
             except json.JSONDecodeError:
                 return None
             except openai.APIStatusError as error:
-                # Beside the API a gateway may refuse everybody; there a key is no help.
-                wants_key = isinstance(error, openai.AuthenticationError) and not path.startswith("../")
-                if wants_key or _FAILED <= error.status_code != 501:
+                # Beside the API a gateway may refuse everybody, or have nothing behind it, whatever key is sent.
+                is_beside = path.startswith("../")
+                wants_key = isinstance(error, openai.AuthenticationError)
+                if not is_beside and (wants_key or _FAILED <= error.status_code != 501):
                     raise
                 return None
 

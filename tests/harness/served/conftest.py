@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from threading import Thread
+from typing import Literal
 
 import httpx
 import pytest
@@ -15,17 +16,20 @@ from harness.serving.process import ServerProcess
 
 KNOWN = ("id", "object", "created", "owned_by")
 JSON = "application/json"
+Beside = Literal["nothing", "failures", "tokenizer"]
+"""What there is beside ``/v1``: nothing; a gateway without anything behind it; a tokenizer, but ids are no prompts."""
 
 
 class Gate(ThreadingHTTPServer):
     """Lets completions and the list of models through, and nothing of tokenizers, contexts and sizes."""
 
-    def __init__(self, url: str, key: str | None, most: float) -> None:
+    def __init__(self, url: str, key: str | None, most: float, beside: Beside) -> None:
         """Let in whoever has ``key``; cut the connections of all completions after the first ``most``."""
         super().__init__(("127.0.0.1", 0), Visit)
         self.inner = url
         self.key = key
         self.left = most
+        self.beside = beside
 
     def handle_error(self, request: object, client_address: object) -> None:
         """A connection that was cut is no news."""
@@ -42,23 +46,37 @@ class Visit(BaseHTTPRequestHandler):
                 cards = httpx.get(f"{self.server.inner}/models", trust_env=False).json()["data"]
                 self._send(200, {"data": [{name: card[name] for name in KNOWN} for card in cards]})
             else:
-                self._send(404, {"error": {"message": "Not found."}})
+                self._beside("GET")
 
     def do_POST(self) -> None:
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self._refused():
             return
         if self.path != "/v1/completions":
-            self._send(404, {"error": {"message": "Not found."}})
+            self._beside("POST", body)
+            return
+        if self.server.beside == "tokenizer" and _has_ids(body["prompt"]):
+            self._send(400, {"error": {"message": "A prompt is a string."}})
             return
         self.server.left -= 1
         if self.server.left < 0:
             self.close_connection = True
             self.connection.close()
             return
-        body.pop("echo", None)  # ignored without a word
+        if self.server.beside != "tokenizer":
+            body.pop("echo", None)  # ignored without a word
         found = httpx.post(f"{self.server.inner}/completions", json=body, timeout=60, trust_env=False)
         self._write(found.status_code, found.content, found.headers["content-type"])
+
+    def _beside(self, method: str, body: object = None) -> None:
+        if self.server.beside == "failures":
+            self._write(502, b"Bad gateway", "text/plain")
+        elif self.server.beside == "tokenizer":
+            url = self.server.inner.removesuffix("/v1") + self.path
+            found = httpx.request(method, url, json=body, timeout=60, trust_env=False)
+            self._write(found.status_code, found.content, found.headers["content-type"])
+        else:
+            self._send(404, {"error": {"message": "Not found."}})
 
     def _refused(self) -> bool:
         refuses = self.server.key is not None and self.headers["Authorization"] != f"Bearer {self.server.key}"
@@ -80,16 +98,24 @@ class Visit(BaseHTTPRequestHandler):
         pass
 
 
+def _has_ids(prompt: object) -> bool:
+    return isinstance(prompt, list) and any(not isinstance(part, str) for part in prompt)
+
+
 @contextmanager
-def gate(url: str, key: str | None, most: float) -> Iterator[str]:
-    with Gate(url, key, most) as server:
+def gate(url: str, key: str | None, most: float, beside: Beside) -> Iterator[str]:
+    with Gate(url, key, most, beside) as server:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1"
+        finally:
+            server.shutdown()
 
 
 @pytest.fixture
 def fenced(served: ServerProcess) -> Iterator[Callable[..., str]]:
     """Put a gate before the bundled model, with these arguments; gives its URL."""
     with ExitStack() as stack:
-        yield lambda key=None, most=float("inf"): stack.enter_context(gate(served.base_url, key, most))
+        yield lambda key=None, most=float("inf"), beside="nothing": stack.enter_context(
+            gate(served.base_url, key, most, beside)
+        )

@@ -171,8 +171,10 @@ def listing(*cards: dict[str, Any], key: str | None = None) -> Iterator[str]:
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
         Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_port}/v1"
-        server.shutdown()
+        try:
+            yield f"http://127.0.0.1:{server.server_port}/v1"
+        finally:
+            server.shutdown()
 
 
 def test_of_several_models_one_has_to_be_named(tmp_path: Path) -> None:
@@ -204,5 +206,22 @@ def test_what_an_endpoint_lacks_is_no_ability_of_it(tmp_path: Path, fenced: Call
     assert bare.ability.cannot_generate is None
     assert notes[0].startswith("bare: harness doctor finds faults in its endpoint (")
     assert any(line.startswith("bare: echo: ") for line in said)
+
+
+def test_token_ids_that_are_refused_are_no_ability(tmp_path: Path, fenced: Callable[..., str]) -> None:
+    """Beside a tokenizer that can be asked."""
+    named = (f"{label}={fenced(beside='tokenizer')}" for label in "ab")
+    (words, _), _, _ = prepared(endpoints(*named), tmp_path)
+    assert words.ability.no_tokenizer is None
+    assert "A prompt is a string" in words.ability.no_token_ids
+
+
+def test_a_gateway_that_fails_beside_the_api_is_one_that_has_nothing_there(
+    tmp_path: Path, fenced: Callable[..., str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("harness.serving.transport.RETRIES", 0)
+    (bare, _), _, _ = prepared(endpoints(*(f"{label}={fenced(beside='failures')}" for label in "ab")), tmp_path)
+    assert bare.ability.no_tokenizer == NO_TOKENIZER
     with bare.open(slots=1, store=None) as endpoint:
-        assert not endpoint.has_tokenizer
+        endpoint.forget()
+        assert endpoint.card.id == "world"
