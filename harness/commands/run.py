@@ -31,6 +31,7 @@ DEFAULT_CACHE = Path(platformdirs.user_cache_dir("quant-harness")) / "gguf"
 
 
 def run(
+    call: typer.Context,
     models: Annotated[
         str | None,
         typer.Option(
@@ -155,6 +156,8 @@ def run(
     cannot do it, and the others were; 2 something asked for is wrong, or nothing can be asked; 1 something failed on
     the way; 130 interrupted.
     """
+    if not endpoint:
+        _refuse_unused(call)
     spec = RunSpec(
         models=_source(models, model, endpoint, endpoint_key, endpoint_context, cache_dir),
         reference=reference,
@@ -210,3 +213,11 @@ def _source(
             "`harness serve`, and name that server as an endpoint."
         )
     return RunningEndpoints(tuple(map(read_named, endpoints)), key, context)
+
+
+def _refuse_unused(call: typer.Context) -> None:
+    """Endpoints' options without an endpoint; variables of the environment may stand there for other commands."""
+    for parameter, option in (("endpoint_key", "--endpoint-key"), ("endpoint_context", "--endpoint-context")):
+        source = call.get_parameter_source(parameter)
+        if source is not None and source.name == "COMMANDLINE":
+            raise UserError(f"{option} is of endpoints, and none is named; name them with --endpoint LABEL=URL.")

@@ -102,6 +102,15 @@ def test_endpoints_of_ours_give_the_same_as_their_files(shell: Shell, tmp_path: 
     assert {check["name"] for check in checks if check["outcome"] == "fault"} == set()
 
 
+def _is_healthy(port: int) -> bool:
+    """Whether a server has come up; waits half a second for one that does not listen yet."""
+    with httpx.Client(transport=httpx.HTTPTransport(retries=2), trust_env=False) as client:
+        try:
+            return client.get(f"http://127.0.0.1:{port}/health").is_success
+        except httpx.TransportError:
+            return False
+
+
 @contextmanager
 def llama_server(folder: Path) -> Iterator[str]:
     """llama.cpp's own server, on the bundled model."""
@@ -112,13 +121,9 @@ def llama_server(folder: Path) -> Iterator[str]:
         process = subprocess.Popen(command, stdout=log, stderr=log)
     try:
         deadline = time.monotonic() + 60
-        while time.monotonic() < deadline:
+        while not _is_healthy(port):
             assert process.poll() is None, (folder / "llama.log").read_text()
-            try:
-                if httpx.get(f"http://127.0.0.1:{port}/health", trust_env=False).is_success:
-                    break
-            except httpx.TransportError:
-                time.sleep(0.05)
+            assert time.monotonic() < deadline, "llama-server did not start in a minute"
         yield f"http://127.0.0.1:{port}"
     finally:
         process.kill()
@@ -175,6 +180,17 @@ def test_a_host_that_offers_little_is_asked_what_it_can_do(shell: Shell, fenced:
     assert "error: The endpoint of a wants a key, or another one; give it in HARNESS_ENDPOINT_KEY." in refused.told
 
 
+def test_whoever_takes_no_token_ids_is_asked_in_words(shell: Shell, fenced: Callable[..., str]) -> None:
+    named = ("--endpoint", f"a={fenced(beside='tokenizer')}", "--endpoint", f"b={fenced(beside='tokenizer')}")
+    done = shell(*named, "--scenarios", "world_facts,world_text", "--max-instances", "8", "--no-divergence")
+    assert done.code == 3, done.told
+    assert done.asked == {("world_facts", "generation")}
+    (sentence,) = done.record["left_out"]
+    assert sentence.startswith("Left out: world_text: a ")
+    speeds = "speeds: not measured, since a cannot be asked in token ids, as prompts of a known length are."
+    assert speeds in done.record["notes"]
+
+
 def test_where_nothing_is_left_the_reasons_are_told(shell: Shell, fenced: Callable[..., str]) -> None:
     named = ("--endpoint", f"a={fenced()}", "--endpoint", f"b={fenced()}")
     done = shell(*named, "--scenarios", "world_text", *ENOUGH)
@@ -207,6 +223,24 @@ def test_files_and_endpoints_do_not_mix(shell: Shell) -> None:
     named = shell("--models", "q8_0", HARNESS_ENDPOINT="a=http://h b=http://i")
     assert named.code == 2
     assert "--endpoint and --models cannot be named together" in named.told
+
+
+@pytest.mark.parametrize("words", [("--endpoint-key", "sesame"), ("--endpoint-context", "512")])
+def test_what_is_said_of_endpoints_is_not_ignored_where_there_are_none(words: tuple[str, str], shell: Shell) -> None:
+    done = shell(*words)
+    option = words[0]
+    assert (done.code, done.told.splitlines()[-1]) == (
+        2,
+        f"error: {option} is of endpoints, and none is named; name them with --endpoint LABEL=URL.",
+    )
+
+
+def test_the_environment_may_speak_of_endpoints_that_are_not_asked(shell: Shell) -> None:
+    """Its key is ``harness doctor``'s too. What is wrong here is something else."""
+    done = shell("--scenarios", "nosuch", HARNESS_ENDPOINT_KEY="sesame", HARNESS_ENDPOINT_CONTEXT="512")
+    assert done.code == 2
+    assert "there is no scenario 'nosuch'" in done.told
+    assert "endpoint" not in done.told
 
 
 def test_endpoints_of_the_environment_and_a_null_run(shell: Shell, served: ServerProcess, no_bos: Path) -> None:
