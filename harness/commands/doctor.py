@@ -58,23 +58,26 @@ def _print(diagnosis: Diagnosis, console: Console) -> None:
     """Both tables, and the sum of it in a sentence."""
     context = f", context {diagnosis.context:,}" if diagnosis.context else ""
     console.print(f"{diagnosis.model} at {diagnosis.url}{context}\n", soft_wrap=True)
+    made = [check for check in diagnosis.checks if check.outcome is not Outcome.SKIPPED]
     checks = _table("check", "outcome", "finding")
-    for check in diagnosis.checks:
-        finding = "" if check.outcome is Outcome.GOOD else check.finding
-        checks.add_row(check.name, _coloured(check.outcome), finding)
+    for check in made:
+        if check.outcome is not Outcome.GOOD:
+            checks.add_row(check.name, _coloured(check.outcome), check.finding)
     clients = _table("client", "gets", "because")
     for client in diagnosis.clients:
         clients.add_row(client.name, _coloured(client.verdict), "\n".join(client.reasons))
-    console.print(checks)
-    done = {check.name for check in diagnosis.checks}
+    if checks.row_count:
+        console.print(checks)
+        console.print()
+    console.print(f"Good: {'; '.join(check.name for check in made if check.outcome is Outcome.GOOD)}.\n")
+    done = {check.name for check in made}
     if skipped := "; ".join(subject for subject in Subject if subject not in done):
-        console.print(f"\nNot looked at, for what they rest on is missing or wrong: {skipped}.")
-    console.print()
+        console.print(f"Not looked at, for what they rest on is missing or wrong: {skipped}.\n")
     console.print(clients)
-    faults = sum(check.outcome is Outcome.FAULT for check in diagnosis.checks)
+    faults = sum(check.outcome is Outcome.FAULT for check in made)
     others = sum(client.verdict != "right" for client in diagnosis.clients)
     console.print(
-        f"\n{faults or 'no'} fault{'' if faults == 1 else 's'} in {len(diagnosis.checks)} checks; "
+        f"\n{faults or 'no'} fault{'' if faults == 1 else 's'} in {len(made)} checks; "
         f"{len(diagnosis.clients) - others} of {len(diagnosis.clients)} clients get right answers."
     )
 

@@ -13,19 +13,19 @@ FEWEST = 3
 """Tokens that must be comparable."""
 
 
-def aligned(case: Case) -> Finding | None:
+def aligned(case: Case) -> Finding:
     """Whether echoed log-probabilities are those of the tokens at which they stand."""
     return judge_alignment("Echoed log-probabilities", case.grown.steps, case.score(case.grown.text, K))
 
 
-def judge_alignment(what: str, steps: list[Step], arrays: Arrays) -> Finding | None:
-    """Whether the entries of a grown text are those of its steps; ``what`` is the subject of sentences.
-
-    None if they are tokenized otherwise, so that too few can be compared.
-    """
+def judge_alignment(what: str, steps: list[Step], arrays: Arrays) -> Finding:
+    """Whether the entries of a grown text are those of its steps; ``what`` is the subject of sentences."""
     pairs = _pairs(arrays, steps)
     if len(pairs) < FEWEST:
-        return None
+        return absent(
+            f"Whether {what[:1].lower()}{what[1:]} are those of their tokens cannot be told: "
+            "they name other tokens than completions of one token do."
+        )
     gap = functools.partial(_gap, arrays.values, pairs)
     if gap(0) <= TOLERANCE:
         return good(f"{what} are those with which the tokens are generated.")
@@ -112,7 +112,9 @@ def generated_tops(case: Case) -> Finding:
 
 
 def generated_alignment(case: Case) -> Finding:
-    """Whether a greedy token is the likeliest of its entry, and a first entry that of a completion of one token."""
+    """Whether alternatives hold the token that stands there, and a first entry is that of a completion of one token."""
+    if not case.generated.arrays.tops:
+        return absent("Generated logprobs have no top_logprobs.")
     if trouble := _inconsistency(case.generated.arrays):
         return fault(f"Generated {trouble}")
     pairs = []

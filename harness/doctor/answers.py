@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, NamedTuple
+
+import pydantic
 
 
 class Refused(Exception):
@@ -53,11 +55,11 @@ class Arrays:
         begin = self.text.find(prompt)
         if begin < 0:
             raise Broken(f"The tokens of the prompt {short(prompt)} add up to {short(self.text)}.")
-        # A token may have no character, such as the space that a vocabulary puts before a text.
-        begins = list(itertools.accumulate(map(len, self.tokens), initial=0))[:-1]
-        before = sum(position < begin for position in begins)
-        within = sum(position < begin + len(prompt) for position in begins)
-        return Parts(before, within - before, len(begins) - within)
+        # A token may have no character, such as the space that a vocabulary puts before a text, or one of both.
+        spans = list(itertools.pairwise(itertools.accumulate(map(len, self.tokens), initial=0)))
+        before = sum(start < begin and end <= begin for start, end in spans)
+        within = sum(start < begin + len(prompt) for start, _ in spans)
+        return Parts(before, within - before, len(spans) - within)
 
     def cut(self, begin: int, end: int) -> Arrays:
         """Some of the entries."""
@@ -80,6 +82,12 @@ class Choice:
         """What was written; empty where that is no string."""
         text = self.raw.get("text")
         return text if isinstance(text, str) else ""
+
+    @property
+    def index(self) -> int | None:
+        """Which of the choices it is; None where that is no number."""
+        index = self.raw.get("index")
+        return index if isinstance(index, int) else None
 
     @property
     def finish_reason(self) -> object:
@@ -111,11 +119,35 @@ class Choice:
             sizes = " and ".join(str(len(one)) for one in lists if isinstance(one, list))
             raise Broken(f"The arrays of logprobs have {sizes} entries, where each token has one in every array.")
         return Arrays(
-            [str(token) for token in tokens],
-            values,
-            tops if isinstance(tops, list) else [],
-            offsets if isinstance(offsets, list) else [],
+            _all(tokens, _is_name, "tokens"),
+            _all(values, _is_number, "token_logprobs"),
+            _all(tops if isinstance(tops, list) else [], _are_alternatives, "top_logprobs"),
+            _all(offsets if isinstance(offsets, list) else [], _is_number, "text_offset"),
         )
+
+
+def _all(entries: list[Any], is_right: Callable[[Any], bool], name: str) -> list[Any]:
+    for entry in entries:
+        if not is_right(entry):
+            raise Broken(f"{short(entry)} is an entry of {name}.")
+    return entries
+
+
+def _is_name(entry: object) -> bool:
+    return isinstance(entry, str)
+
+
+def is_number(entry: object) -> bool:
+    """Whether it is a number, if perhaps no finite one."""
+    return isinstance(entry, int | float) and not isinstance(entry, bool)
+
+
+def _is_number(entry: object) -> bool:
+    return entry is None or is_number(entry)
+
+
+def _are_alternatives(entry: object) -> bool:
+    return entry is None or (isinstance(entry, dict) and all(map(is_number, entry.values())))
 
 
 @dataclass(frozen=True)
@@ -156,18 +188,33 @@ def short(thing: object, most: int = 60) -> str:
     return shown if len(shown) <= most else f"{shown[: most - 2]}…{shown[-1]}"
 
 
+class _Likely(pydantic.BaseModel):
+    token: str
+    logprob: float
+
+
+class _ChatToken(pydantic.BaseModel):
+    token: str
+    top_logprobs: list[_Likely]
+
+
+class _ChatLogprobs(pydantic.BaseModel):
+    """Log-probabilities as chats have them."""
+
+    content: list[_ChatToken]
+
+
 NEAR_TIE = 0.5
 """Nats between two likeliest tokens, below which the order in which sums are added may decide between them."""
 
 
 def sure_text(choice: Choice) -> str | None:
     """How a greedy completion begins whatever is computed beside it; None where it has no alternatives."""
-    found = choice.raw.get("logprobs")
-    if isinstance(found, dict) and isinstance(found.get("content"), list):
-        entries = [entry.get("top_logprobs") or [] for entry in found["content"]]
-        tokens = [str(entry.get("token")) for entry in found["content"]]
-        values = [sorted(one.get("logprob", 0) for one in entry) for entry in entries]
-    else:
+    try:
+        found = _ChatLogprobs.model_validate(choice.raw.get("logprobs")).content
+        tokens = [entry.token for entry in found]
+        values = [sorted(one.logprob for one in entry.top_logprobs) for entry in found]
+    except pydantic.ValidationError:
         try:
             arrays = choice.arrays
         except Broken:
@@ -191,8 +238,19 @@ def distance(one: list[Any], other: list[Any]) -> float:
     return sum(gaps) / len(gaps) if gaps else 0.0
 
 
+def differ(one: list[Any], other: list[Any]) -> str | None:
+    """How two lists of log-probabilities differ by more than they may, as words; None where they do not."""
+    mean = distance(one, other)
+    if mean > TOLERANCE:
+        return f"{mean:.2f} nats off on average"
+    most = max((abs(a - b) for a, b in zip(one, other, strict=True) if a is not None), default=0.0)
+    return f"{most:.2f} nats off at one token" if most > LARGEST else None
+
+
 TOLERANCE = 0.2
 """Nats, on average over some tokens, that what is computed together with other things may move a log-probability.
 
 Half-precision sums move it by 0.001 on prose and by 0.05 at most, a quantized cache by 0.5 at single places.
 """
+LARGEST = 1.0
+"""Nats that it may move any single one."""

@@ -44,6 +44,14 @@ def absent(sentence: str) -> Finding:
     return Finding(Outcome.ABSENT, sentence)
 
 
+class Skipped(Exception):
+    """A check cannot be made, for this other one is not good."""
+
+    def __init__(self, blamed: Subject) -> None:
+        super().__init__(blamed)
+        self.blamed = blamed
+
+
 class Specials(NamedTuple):
     """The names of special tokens, where the endpoint tells them."""
 
@@ -61,7 +69,9 @@ class Case:
     dialect: Dialect | None
     """How it wants to be asked for tokens; None where it cannot be asked."""
     found: dict[Subject, Outcome] = field(default_factory=dict)
-    """Of the checks that were made."""
+    """Of all checks so far."""
+    logprobs_refused: Refused | None = None
+    """What it said when completions were asked for with log-probabilities."""
     nonce: str = field(default_factory=lambda: secrets.token_hex(4))
     """For prompts that nobody sent before."""
 
@@ -72,6 +82,16 @@ class Case:
     def is_good(self, *subjects: Subject) -> bool:
         """Whether all these were looked at and are right."""
         return all(self.found.get(subject) is Outcome.GOOD for subject in subjects)
+
+    def require(self, *subjects: Subject) -> None:
+        """Go on only where all these are right.
+
+        Raises:
+            Skipped: one is not; a fault rather than what is missing.
+        """
+        bad = [subject for subject in subjects if not self.is_good(subject)]
+        if bad:
+            raise Skipped(next((subject for subject in bad if self.is_wrong(subject)), bad[0]))
 
     @property
     def shortest(self) -> int:
@@ -107,8 +127,10 @@ class Case:
     def _generate(self, prompt: str) -> Choice:
         try:
             return self.patient.complete(prompt, max_tokens=LONGEST, logprobs=K).only
-        except Refused:
-            return self.patient.complete(prompt, max_tokens=LONGEST).only
+        except Refused as error:
+            choice = self.patient.complete(prompt, max_tokens=LONGEST).only
+            self.logprobs_refused = error
+            return choice
 
     @property
     def prompt(self) -> str:
@@ -174,10 +196,8 @@ class Case:
 
     @functools.cached_property
     def bos(self) -> list[int]:
-        """What stands before a text that is a prompt; raises as :meth:`tokenize` does."""
-        alone = self.tokenize(PROMPT)
-        whole = self.tokenize(PROMPT, special=True)
-        return whole[: len(whole) - len(alone)] if whole[len(whole) - len(alone) :] == alone else []
+        """What stands before an empty text, which is what a run takes for BOS; raises as :meth:`tokenize` does."""
+        return self.tokenize("", special=True)
 
     @property
     def adds_bos(self) -> bool:

@@ -5,7 +5,7 @@ Read in the sources of crfm-helm 0.5.16, lm-eval 0.4.13, inspect_ai and langchai
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from harness.doctor.diagnosis import (
@@ -51,9 +51,10 @@ _SUMS = (
 _OURS_SCORING = (
     *(Subject.COMPLETIONS, Subject.ECHO, Subject.ARRAYS, Subject.BOS_ECHOED, Subject.NOTHING_MORE, Subject.NULLS),
     *(Subject.VALUES, Subject.TWICE, Subject.PREFIX, Subject.OFFSETS, Subject.BATCH),
+    Subject.ALIGNMENT,
 )
 _OURS_SCORING_TOO = (
-    *(Subject.ALIGNMENT, Subject.ROUND_TRIP, Subject.COUNTS, Subject.IDS, Subject.BOS),
+    *(Subject.ROUND_TRIP, Subject.COUNTS, Subject.IDS, Subject.BOS),
     *(Subject.EOS_INSIDE,),
 )
 _OURS_GENERATION = (Subject.COMPLETIONS, Subject.GREEDY, Subject.MAX_TOKENS, Subject.STOP)
@@ -124,7 +125,7 @@ CLIENTS: dict[str, tuple[Need, ...]] = {
         Need(Subject.TOPS, WRONG, "Whether an answer is the greedy one is read there."),
         Need(Subject.EOS_AT_END, WRONG, "It drops the last entry, which would be the answer's.", may_lack=True),
         Need(Subject.STOP, WRONG, "Answers go on after their end."),
-        *(_BOS, _CUT),
+        *(_GREEDY, _BOS, _CUT),
     ),
     "Inspect, prompt_logprobs": (
         _TEXT,
@@ -144,7 +145,7 @@ CLIENTS: dict[str, tuple[Need, ...]] = {
         Need(Subject.STREAM, WRONG, "Streamed answers are others.", may_lack=True),
         Need(Subject.ORDER, WRONG, "LangChain takes choices in the order in which they are listed.", may_lack=True),
         Need(Subject.ERRORS, FAILS, "What was wrong with a request cannot be told."),
-        _ALONE,
+        *(_GREEDY, _ALONE),
     ),
     SCORING: _ours(_OURS_SCORING, _OURS_SCORING_TOO),
     GENERATION: _ours(_OURS_GENERATION, (Subject.BOS,)),
@@ -158,14 +159,24 @@ def judge(checks: Iterable[Check]) -> tuple[Client, ...]:
     return tuple(_judge(name, needs, found) for name, needs in CLIENTS.items())
 
 
-def _judge(name: str, needs: tuple[Need, ...], found: dict[str, Check]) -> Client:
+def _judge(name: str, needs: tuple[Need, ...], found: Mapping[str, Check]) -> Client:
     reasons: dict[Verdict, list[str]] = {FAILS: [], WRONG: []}
+    own = {str(need.subject) for need in needs}
     for need in needs:
         check = found.get(str(need.subject))
-        if check is None or check.outcome is Outcome.GOOD or (check.outcome is Outcome.ABSENT and need.may_lack):
+        # What it needs of both is told of the one that was looked at.
+        if check is None or check.rests_on in own:
             continue
-        is_fault = check.outcome is Outcome.FAULT
-        reasons[need.then if is_fault else FAILS].append((need.why if is_fault else "") or check.finding)
+        outcome = _outcome(check, found)
+        if outcome is Outcome.GOOD or (outcome is Outcome.ABSENT and need.may_lack):
+            continue
+        why = need.why if check.outcome is Outcome.FAULT else ""
+        reasons[need.then if outcome is Outcome.FAULT else FAILS].append(why or check.finding)
     # A client that stops with an error gets no numbers, wrong or right.
     verdict = next((verdict for verdict, sentences in reasons.items() if sentences), RIGHT)
     return Client(name, verdict, tuple(dict.fromkeys(reasons.get(verdict, ()))))
+
+
+def _outcome(check: Check, found: Mapping[str, Check]) -> Outcome:
+    """What has to be assumed of a check: if it was skipped, what the one has found on which it rests."""
+    return found[check.rests_on].outcome if check.rests_on else check.outcome

@@ -26,6 +26,8 @@ class Outcome(StrEnum):
     """It answers, and wrongly; or breaks a promise of the API without saying so."""
     ABSENT = "not offered"
     """It refuses, or has no such route: no client gets a wrong number from that."""
+    SKIPPED = "not looked at"
+    """It rests on another check, which is not good."""
 
 
 @dataclass(frozen=True)
@@ -36,6 +38,8 @@ class Check:
     outcome: Outcome
     finding: str
     """One sentence: what was sent and what came back."""
+    rests_on: str | None = None
+    """Of one that was skipped: the check to blame, which was made."""
 
 
 @dataclass(frozen=True)

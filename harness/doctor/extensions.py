@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from harness.doctor.alignment import judge_alignment
-from harness.doctor.answers import Arrays, Refused, short
+from harness.doctor.answers import Arrays, Refused, is_number, short
 from harness.doctor.case import Case, Finding, absent, fault, good
 from harness.doctor.steps import START
 from harness.doctor.subjects import Subject
@@ -13,13 +13,12 @@ from harness.doctor.subjects import Subject
 CHAT = {"messages": [{"role": "user", "content": "Say one word."}], "max_tokens": 4, "temperature": 0}
 
 
-def prompt_logprobs(case: Case) -> Finding | None:
+def prompt_logprobs(case: Case) -> Finding:
     """Inspect's way to score a prompt: in every entry the token that stands there comes first."""
     choice = case.patient.complete(START, max_tokens=1, prompt_logprobs=1).only
     if choice.raw.get("prompt_logprobs") is None:
         return absent("Answers have no prompt_logprobs.")
-    if not case.is_good(Subject.ARRAYS, Subject.GENERATED_VALUES):
-        return None
+    case.require(Subject.ARRAYS)
     text = case.grown.text
     found = case.patient.complete(text, max_tokens=1, prompt_logprobs=1).only.raw.get("prompt_logprobs")
     if not isinstance(found, list) or not all(entry is None or (isinstance(entry, dict) and entry) for entry in found):
@@ -28,8 +27,8 @@ def prompt_logprobs(case: Case) -> Finding | None:
     entries = [first if isinstance(first, dict) else {} for first in firsts]
     names = [str(entry.get("decoded_token") or "") for entry in entries]
     arrays = Arrays(names, [entry.get("logprob") for entry in entries], [], [])
-    if None in arrays.values[1:]:
-        return fault("An entry of prompt_logprobs after the first has no logprob.")
+    if not all(map(is_number, arrays.values[1:])):
+        return fault("An entry of prompt_logprobs after the first has no number for a logprob.")
     # The first token has null and no name, a BOS before it too.
     lacking = text[: len(text) - len(arrays.text)]
     if lacking + arrays.text != text:
@@ -63,6 +62,8 @@ def chat_logprobs(case: Case) -> Finding:
     if not isinstance(content, list):
         return fault(f"The logprobs of chats are not in content: {short(found)}.")
     for entry in content:
+        if not isinstance(entry, dict):
+            return fault(f"{short(entry)} is an entry of a chat's logprobs.")
         lacking = [key for key in ("token", "logprob", "bytes", "top_logprobs") if key not in entry]
         if lacking:
             return fault(f"The entries of a chat's logprobs lack {', '.join(lacking)}.")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.doctor.answers import Broken, Refused, short, sure_text
+from harness.doctor.answers import Broken, Choice, Refused, short, sure_text
 from harness.doctor.case import LONGEST, PROMPT, Case, Finding, absent, fault, good
 from harness.doctor.steps import K
 
@@ -81,7 +81,7 @@ def several(case: Case) -> Finding:
         note = ", but not at temperature 0"
     if len(answer.choices) != 3:
         return fault(f"With n 3 it returned {len(answer.choices)} choices.")
-    if sorted(str(choice.raw.get("index")) for choice in answer.choices) != ["0", "1", "2"]:
+    if {choice.index for choice in answer.choices} != {0, 1, 2}:
         return fault(f"With n 3 the indices are {[choice.raw.get('index') for choice in answer.choices]}.")
     return good(f"n 3 gives three choices{note}.")
 
@@ -112,8 +112,9 @@ def stream(case: Case) -> Finding:
         ended = event is None
         if isinstance(event, dict) and "error" in event:
             raise Broken(f"The stream ended with an error: {short(event['error'])}.")
-        choices = event.get("choices", []) if isinstance(event, dict) else []
-        pieces += [choice.get("text") or "" for choice in choices if isinstance(choice, dict)]
+        choices = event.get("choices") if isinstance(event, dict) else None
+        listed = choices if isinstance(choices, list) else []
+        pieces += [Choice(choice).text for choice in listed if isinstance(choice, dict)]
     text = "".join(pieces)
     if not case.agrees(text):
         return fault(f"Streamed, the answer is {short(text)}; plain, it is {short(case.generated.text)}.")

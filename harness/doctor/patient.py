@@ -14,11 +14,11 @@ from harness.doctor.answers import Answer, Broken, Refused
 from harness.errors import RunError, UserError
 from harness.serving.address import read_url
 from harness.serving.key import read_key
+from harness.serving.transport import OVERLOADED
 
 TIMEOUT_SECONDS = 300
 PAUSES = (0.5, 1, 2, 4)
 """Seconds before a request is sent again that found the endpoint overloaded."""
-OVERLOADED = (429, 503)
 UNAUTHORIZED = (401, 403)
 
 
@@ -40,6 +40,7 @@ class Patient:
         self._client = httpx.Client(
             headers={"Authorization": f"Bearer {key}"} if key else {},
             timeout=TIMEOUT_SECONDS,
+            follow_redirects=True,
             trust_env=not self._address.is_local,  # loopback needs no proxy, whatever the environment says
         )
 
@@ -67,7 +68,7 @@ class Patient:
             time.sleep(pause)
         # Beside the API a gateway may refuse everybody.
         if response.status_code in UNAUTHORIZED and not path.startswith("../"):
-            raise UserError(f"{self.url} lets nobody in without the right key; give it with --key.")
+            raise UserError(f"{self.url} lets nobody in without the right key; give it in HARNESS_ENDPOINT_KEY.")
         if response.is_error:
             raise Refused(response.status_code, _message(response))
         return _json(response.text)
@@ -96,7 +97,7 @@ class Patient:
                     if line.startswith("data:"):
                         data = line.removeprefix("data:").strip()
                         yield None if data == "[DONE]" else _json(data)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise self._lost(error) from error
 
     def _completion(self, prompt: object, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -109,10 +110,12 @@ class Patient:
                 return self._client.send(request)
             except httpx.RemoteProtocolError:  # it closed a connection that it had kept open
                 return self._client.send(request)
-        except httpx.TransportError as error:
+        except httpx.RequestError as error:
             raise self._lost(error) from error
 
-    def _lost(self, error: httpx.TransportError) -> RunError:
+    def _lost(self, error: httpx.RequestError) -> Broken | RunError:
+        if isinstance(error, httpx.DecodingError):
+            return Broken("The answer cannot be unpacked: it is not compressed as its Content-Encoding says.")
         why = str(error).rstrip(".") or type(error).__name__
         return RunError(f"{self.url} could not be reached, or broke off: {why}.")
 

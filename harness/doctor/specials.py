@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from harness.doctor.answers import TOLERANCE, Broken, distance
+from harness.doctor.answers import Broken, differ, distance
 from harness.doctor.case import PROMPT, Case, Finding, absent, fault, good
 from harness.doctor.subjects import Subject
 
@@ -12,8 +12,16 @@ FORCED = 100
 """The largest bias there is."""
 
 
+SCORES = (*(Subject.ARRAYS, Subject.ECHO, Subject.NULLS, Subject.VALUES, Subject.TWICE), Subject.IDS)
+
+
 def bos(case: Case) -> Finding:
     """A text gets the BOS that its tokenizer puts there: not none and not two."""
+    can_score = case.is_good(*SCORES) and not case.is_wrong(Subject.ALIGNMENT)
+    return _bos_by_scores(case) if can_score else _bos_by_count(case)
+
+
+def _bos_by_scores(case: Case) -> Finding:
     begins = case.bos or _named_bos(case)
     text = case.scored.values[1:]
     tokens = case.tokenize(PROMPT)
@@ -29,9 +37,21 @@ def bos(case: Case) -> Finding:
         return fault(
             f"A text is scored as if {words[best]} stood before it, and its tokenizer puts {words[right]} there."
         )
-    if gaps[right] > TOLERANCE:
-        return fault(f"A text and its own token ids have log-probabilities that are {gaps[right]:.1f} nats apart.")
+    if apart := differ(text, ways[right]):
+        return fault(f"A text has log-probabilities that are {apart}, against its own token ids.")
     return good(f"A text is scored as its token ids with {'one' if right else 'no'} BOS before them.")
+
+
+def _bos_by_count(case: Case) -> Finding:
+    told = case.patient.complete(PROMPT, max_tokens=1).usage.get("prompt_tokens")
+    if not isinstance(told, int):
+        return absent("Whether a text gets a BOS cannot be told: it is not scored, and usage has no prompt_tokens.")
+    before = told - len(case.tokenize(PROMPT))
+    if before == 0 and case.bos:  # some servers, ours too, count what the client has sent
+        return absent("Whether a text gets a BOS cannot be told: it is not scored, and usage may leave it out.")
+    if before != len(case.bos):
+        return fault(f"By usage {before} tokens stand before a text, where its tokenizer puts {len(case.bos)}.")
+    return good(f"By usage {before} tokens stand before a text, as its tokenizer has it.")
 
 
 def _named_bos(case: Case) -> list[int]:

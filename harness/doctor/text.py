@@ -8,7 +8,8 @@ from harness.continuation import token_bytes
 from harness.doctor.answers import Arrays, Choice
 from harness.doctor.case import Case, Finding, absent, fault, good
 
-MIXED = "Naïve, in Köln: 日本 and 🙂 done."
+LAST_WORD = "done"
+MIXED = f"Naïve, in Köln: 日本 and 🙂 {LAST_WORD}."
 
 
 def _echoed(case: Case) -> Choice:
@@ -30,7 +31,7 @@ def partial(case: Case) -> Finding:
     return good("Tokens that are no whole character are named by their bytes.")
 
 
-def offsets(case: Case) -> Finding | None:
+def offsets(case: Case) -> Finding:
     """Whether ``text_offset`` counts characters from the beginning of the prompt."""
     found = _echoed(case)
     arrays, data = found.arrays, found.text.encode()
@@ -38,10 +39,26 @@ def offsets(case: Case) -> Finding | None:
         return absent("logprobs have no text_offset.")
     begins = list(itertools.accumulate(_sizes(arrays), initial=0))
     if begins.pop() != len(data):
-        return None
+        return _offsets_at_end(found)
     for token, offset, begin in zip(arrays.tokens, arrays.offsets, begins, strict=True):
         whole = len(data[:begin].decode(errors="ignore"))
         # Inside a character, it may count as begun or not.
         if offset not in {whole, len(data[:begin].decode(errors="replace"))}:
             return fault(f"In {found.text!r}, {token!r} begins at character {whole}, and its text_offset is {offset}.")
     return good("text_offset counts characters from the beginning of the prompt.")
+
+
+def _offsets_at_end(found: Choice) -> Finding:
+    """Where the names of some tokens do not tell their characters: the plain words after these, from the end."""
+    arrays, position = found.arrays, len(found.text)
+    for token, offset in zip(reversed(arrays.tokens), reversed(arrays.offsets), strict=True):
+        if not (token and token.isascii() and found.text[:position].endswith(token)):
+            break
+        position -= len(token)
+        if offset != position:
+            return fault(
+                f"In {found.text!r}, {token!r} begins at character {position}, and its text_offset is {offset}."
+            )
+    if position > found.text.find(LAST_WORD):
+        return absent("Where tokens begin cannot be told: their names do not add up to the text, not even at its end.")
+    return good("text_offset counts characters from the beginning of the prompt, where tokens are whole characters.")

@@ -16,6 +16,10 @@ TEXTS = (
 )
 
 
+SOME = [10, 11, 12]
+"""Token ids that every vocabulary has."""
+
+
 def round_trip(case: Case) -> Finding:
     """Text into tokens and back."""
     if case.dialect is None:
@@ -57,15 +61,13 @@ def counts(case: Case) -> Finding | None:
 
 def ids(case: Case) -> Finding:
     """A prompt of token ids is taken as it is."""
-    if case.dialect is None:
-        case.patient.complete([10, 11, 12], max_tokens=1)
-        return good("Prompts of token ids are taken.")
-    tokens = case.tokenize(PROMPT)
+    is_known = case.is_good(Subject.ROUND_TRIP)
+    tokens = case.tokenize(PROMPT) if is_known else SOME
     if not case.is_good(Subject.ECHO, Subject.ARRAYS):
         case.patient.complete(tokens, max_tokens=1)
         return good("Prompts of token ids are taken.")
     arrays = case.score_ids(tokens)
-    if arrays.text.removeprefix(" ") != PROMPT:  # some vocabularies have a space before every text
+    if is_known and arrays.text.removeprefix(" ") != PROMPT:  # some vocabularies have a space before every text
         return fault(f"The token ids of {PROMPT!r} are echoed as {short(arrays.text)}.")
     return good("Prompts of token ids come back as the tokens that they are.")
 

@@ -86,5 +86,7 @@ def misbehaving(url: str, tampering: Tampering) -> Iterator[str]:
         with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
             server.daemon_threads = True
             Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
-            yield f"http://127.0.0.1:{server.server_port}/v1"
-            server.shutdown()
+            try:
+                yield f"http://127.0.0.1:{server.server_port}/v1"
+            finally:
+                server.shutdown()

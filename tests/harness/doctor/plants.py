@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import itertools
 import random
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from misbehaving import Ask, Body, Tampering
+from misbehaving import Ask, Body, Tampering, as_it_is
 
 from harness.doctor.subjects import Subject
 
@@ -262,6 +263,86 @@ def _miscounted(body: Body, request: Body) -> Body:
     return body
 
 
+def _both(*changes: Callable[[Body, Body], Body]) -> Tampering:
+    """Several faults of answers at once."""
+
+    def answer(body: Body, request: Body) -> Body:
+        for change in changes:
+            body = change(body, request)
+        return body
+
+    return Tampering(answer=answer)
+
+
+def _late_answer(body: Body, request: Body) -> Body:
+    return _logprobs(lambda a: _late(a, *_BOTH), _echoed).answer(body, request)
+
+
+def _nothing_after(body: Body, request: Body) -> Body:
+    """An echo with max_tokens 1 has no entry after the prompt's."""
+    if request.get("echo") and request.get("max_tokens") == 1:
+        for choice in body["choices"]:
+            if arrays := choice["logprobs"]:
+                for name in ("tokens", "token_logprobs", "top_logprobs", "text_offset"):
+                    arrays[name].pop()
+    return body
+
+
+def _row_after_the_cache() -> Tampering:
+    """The first token that was not taken from the cache has another log-probability."""
+    seen: set[str] = set()
+
+    def answer(body: Body, request: Body) -> Body:
+        prompt = request["prompt"]
+        if isinstance(prompt, str) and request.get("echo") and request.get("logprobs"):
+            shared = max((_in_common(prompt, other) for other in seen if other != prompt), default=0)
+            arrays = body["choices"][0]["logprobs"]
+            at = next((i for i, offset in enumerate(arrays["text_offset"]) if offset >= shared > PRELUDE), None)
+            if prompt in seen and at is not None:
+                arrays["token_logprobs"][at] -= 3
+            seen.add(prompt)
+        return body
+
+    return Tampering(answer=answer)
+
+
+def _in_common(one: str, other: str) -> int:
+    return sum(1 for _ in itertools.takewhile(lambda pair: pair[0] == pair[1], zip(one, other, strict=False)))
+
+
+PRELUDE = 16
+"""Characters that prompts may share by chance."""
+
+
+def _without_names(arrays: Body) -> None:
+    arrays["tokens"] = [name if name.isascii() and "bytes:" not in name else "\ufffd" for name in arrays["tokens"]]
+
+
+def _unnamed_in_bytes(arrays: Body) -> None:
+    _in_bytes(arrays)
+    _without_names(arrays)
+
+
+def _usage_with(more: int, echo: bool) -> Tampering:
+    """BOS is counted so many times; perhaps there is no echo, so that nothing else tells."""
+
+    def answer(body: Body, request: Body) -> Body:
+        if isinstance(request["prompt"], str):
+            body["usage"]["prompt_tokens"] += more
+        return body
+
+    return Tampering(answer=answer, request=as_it_is if echo else _without("echo").request)
+
+
+def _answers_rotated(body: Body, request: Body) -> Body:
+    """Two prompts have the same answer, and the others one another's: no permutation."""
+    choices = body["choices"]
+    if len(choices) > 2 and isinstance(request["prompt"], list):
+        for choice, text in zip(choices, [choices[1]["text"], *(one["text"] for one in choices[:-1])], strict=True):
+            choice["text"] = text
+    return body
+
+
 def _after_bos(echoed_text: bool) -> Tampering:
     def answer(body: Body, request: Body) -> Body:
         for choice in body["choices"]:
@@ -321,7 +402,7 @@ PLANTS: dict[str, Plant] = {
     "shaped as in chats": Plant(
         {_S.ARRAYS},
         _logprobs(_as_chat, _always),
-        set(),
+        {INSPECT},  # its scores could not be looked at
         frozenset({HELM_TEXT, HELM_SCORES, LM_SCORES, GGUF}),
         no_scores=True,
         no_logprobs=True,
@@ -329,7 +410,7 @@ PLANTS: dict[str, Plant] = {
     "arrays cut": Plant(
         {_S.ARRAYS},
         _logprobs(_cut, _always),
-        set(),
+        {INSPECT},
         frozenset({HELM_TEXT, HELM_SCORES, LM_SCORES, GGUF}),
         no_scores=True,
         no_logprobs=True,
@@ -357,6 +438,36 @@ PLANTS: dict[str, Plant] = {
     "indices backwards": Plant(
         {_S.BATCH}, _choices(_indices_backwards), {LM_SCORES, LM_TEXT, LANGCHAIN}, no_scores=True
     ),
+    "one token late, and no entry after the prompt": Plant(
+        {_S.ALIGNMENT, _S.ONE_MORE}, _both(_late_answer, _nothing_after), SCORERS, no_scores=True
+    ),
+    "temperature ignored and indices backwards": Plant(
+        {_S.GREEDY, _S.BATCH},
+        Tampering(request=_warm, answer=_choices(_indices_backwards).answer),
+        {HELM_TEXT, LM_SCORES, LM_TEXT, GGUF, LANGCHAIN},
+        no_scores=True,
+        no_text=True,
+    ),
+    "echo and temperature ignored": Plant(
+        {_S.ECHO, _S.GREEDY},
+        Tampering(request=lambda body, ask: _warm(_without("echo").request(body, ask), ask)),
+        {*SCORERS, HELM_TEXT, LM_TEXT, LANGCHAIN},
+        no_scores=True,
+        no_text=True,
+    ),
+    "row after the cached": Plant({_S.PREFIX}, _row_after_the_cache(), SCORERS, no_scores=True),
+    "offsets in bytes, names lost": Plant(
+        {_S.OFFSETS, _S.PARTIAL}, _logprobs(_unnamed_in_bytes, _echoed), {GGUF, HELM_SCORES}, no_scores=True
+    ),
+    "BOS doubled, no echo": Plant(
+        {_S.ECHO, _S.BOS, _S.COUNTS}, _usage_with(2, False), {*SCORERS, *SENDERS_OF_TEXT}, no_scores=True, no_text=True
+    ),
+    "other answers among others, no echo": Plant(
+        {_S.ECHO, _S.BATCH},
+        Tampering(request=_without("echo").request, answer=_answers_rotated),
+        {*SCORERS, LM_TEXT, LANGCHAIN},
+        no_scores=True,
+    ),
     "n ignored": Plant({_S.N}, _without("n"), {LANGCHAIN}),
     "best_of returns all": Plant(
         {_S.BEST_OF},
@@ -366,7 +477,9 @@ PLANTS: dict[str, Plant] = {
     "stop ignored": Plant({_S.STOP}, _without("stop"), {LM_TEXT, GGUF, LANGCHAIN}, no_text=True),
     "max_tokens ignored": Plant({_S.MAX_TOKENS}, Tampering(request=_always_long), {LM_TEXT, LANGCHAIN}, no_text=True),
     "seed ignored": Plant({_S.SEED}, _without("seed"), {LANGCHAIN}),
-    "temperature ignored": Plant({_S.GREEDY}, Tampering(request=_warm), {HELM_TEXT, LM_TEXT}, no_text=True),
+    "temperature ignored": Plant(
+        {_S.GREEDY}, Tampering(request=_warm), {HELM_TEXT, LM_TEXT, GGUF, LANGCHAIN}, no_text=True
+    ),
     "stream without its end": Plant(
         {_S.STREAM}, Tampering(event=lambda line: b"" if b"[DONE]" in line else line), {LANGCHAIN}
     ),
@@ -379,8 +492,9 @@ PLANTS: dict[str, Plant] = {
     "tokenizer without spaces": Plant(
         {_S.ROUND_TRIP, _S.HELM_TOKENIZER, _S.LM_EVAL_TOKENIZER},
         Tampering(inputs={"/tokenize": _without_spaces}),
-        {HELM_SCORES, LM_SCORES},
+        {*SENDERS_OF_TEXT, LM_SCORES},  # who can tell what stands before a text?
         no_scores=True,
+        no_text=True,
     ),
     "usage miscounts": Plant({_S.COUNTS}, Tampering(answer=_miscounted), {HELM_SCORES}, no_scores=True),
     "prompt_logprobs, likeliest first": Plant({_S.PROMPT_LOGPROBS}, Tampering(answer=_likeliest_first), {INSPECT}),

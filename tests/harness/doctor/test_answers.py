@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.doctor.answers import Answer, Arrays, Broken, Choice, distance, short, sure_text
+from harness.doctor.answers import Answer, Arrays, Broken, Choice, differ, distance, short, sure_text
 from harness.doctor.clients import CLIENTS, judge
 from harness.doctor.diagnosis import GENERATED_LOGPROBS, GENERATION, SCORING, Check, Diagnosis, Outcome
 from harness.doctor.subjects import Subject
@@ -21,6 +21,7 @@ def _choice(**logprobs: object) -> Choice:
 
 
 @given(before=names, prompt=names.filter(bool), after=names)
+@example(before=["0a"], prompt=["a"], after=[])
 def test_the_parts_of_an_echo_are_all_of_it(before: list[str], prompt: list[str], after: list[str]) -> None:
     tokens = [*before, *prompt, *after]
     arrays = Arrays(tokens, [None] * len(tokens), [], [])
@@ -41,6 +42,12 @@ def test_tokens_that_add_up_to_something_else() -> None:
         (_choice(content=[{"token": "a"}]), "shaped as those of chats"),
         (_choice(text_offset=[0]), "have no tokens or no token_logprobs, but text_offset"),
         (_choice(tokens=["a", "b"], token_logprobs=[None]), "have 2 and 1 entries"),
+        (_choice(tokens=[7], token_logprobs=[None]), "^7 is an entry of tokens"),
+        (_choice(tokens=["a"], token_logprobs=["-1"]), "'-1' is an entry of token_logprobs"),
+        (_choice(tokens=["a"], token_logprobs=[True]), "True is an entry of token_logprobs"),
+        (_choice(tokens=["a"], token_logprobs=[-1], top_logprobs=[[{"a": -1}]]), "is an entry of top_logprobs"),
+        (_choice(tokens=["a"], token_logprobs=[-1], top_logprobs=[{"a": None}]), "is an entry of top_logprobs"),
+        (_choice(tokens=["a"], token_logprobs=[-1], text_offset=[[0]]), r"\[0\] is an entry of text_offset"),
     ],
 )
 def test_arrays_of_another_shape(choice: Choice, words: str) -> None:
@@ -76,6 +83,38 @@ def test_a_text_is_sure_up_to_a_near_tie_in_either_shape(tops: list[dict[str, fl
     ]
     assert sure_text(_choice(content=content)) == sure
     assert sure_text(Choice({"text": "ab", "logprobs": None})) is None
+
+
+@pytest.mark.parametrize(
+    "content", [[None], ["a"], [{"token": "a", "top_logprobs": [{"token": "a", "logprob": None}]}]]
+)
+def test_what_cannot_be_read_makes_no_text_sure(content: list[object]) -> None:
+    assert sure_text(_choice(content=content)) is None
+
+
+def test_numbers_differ_on_average_or_at_one_token() -> None:
+    assert differ([None, -1.0, -1.0], [None, -1.1, -1.2]) is None
+    assert differ([-1.0, -1.0], [-1.3, -1.3]) == "0.30 nats off on average"
+    assert differ([-1.0] * 20, [-1.0] * 19 + [-4.0]) == "3.00 nats off at one token"
+    assert "inf" in (differ([-1.0], [None]) or "")
+
+
+def test_what_was_skipped_is_not_right() -> None:
+    fault = Check(Subject.GREEDY, Outcome.FAULT, "It varies.")
+    skipped = Check(Subject.BATCH, Outcome.SKIPPED, "It was not looked at.", Subject.GREEDY)
+    clients = {client.name: client for client in _diagnosis(fault, skipped).clients}
+    assert clients["lm-eval local-completions, loglikelihood"].reasons == ("It was not looked at.",)
+    assert clients[SCORING].verdict == "fails"
+    assert clients[GENERATION].reasons == ("It varies.",)
+
+
+def test_what_was_skipped_for_want_of_something_is_as_if_not_offered() -> None:
+    no_tokenizer = Check(Subject.ROUND_TRIP, Outcome.ABSENT, "There is none.")
+    bos = Check(Subject.BOS, Outcome.SKIPPED, "BOS was not looked at.", Subject.ROUND_TRIP)
+    best_of = Check(Subject.BEST_OF, Outcome.SKIPPED, "best_of was not looked at.", Subject.ROUND_TRIP)
+    verdicts = {client.name: client.verdict for client in _diagnosis(no_tokenizer, bos, best_of).clients}
+    assert verdicts[GENERATION] == "right"
+    assert verdicts["HELM, generation and joint choice"] == "fails"
 
 
 def test_long_things_are_cut() -> None:
@@ -116,6 +155,7 @@ def test_a_client_that_fails_gets_no_wrong_numbers() -> None:
         "name": "shape of logprobs",
         "outcome": "fault",
         "finding": "Chat-shaped.",
+        "rests_on": None,
     }
 
 

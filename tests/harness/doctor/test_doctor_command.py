@@ -33,6 +33,8 @@ def test_a_sound_endpoint(bundled_server: ServerUnderTest) -> None:
     assert done.returncode == 0, done.stderr
     assert done.stdout.startswith(f"{bundled_server.id} at {bundled_server.url}, context 2,048")
     assert "no faults in" in done.stdout
+    assert "\nGood: model ids; completions; shape of logprobs; " in done.stdout
+    assert "chat   not offered  " in done.stdout
     assert "10 of 11 clients get right answers" in done.stdout
     assert max(map(len, done.stdout.splitlines())) <= 80
 

@@ -30,7 +30,8 @@ def test_our_own_server_is_sound_again_and_again(server: ServerUnderTest) -> Non
         assert {client.name for client in diagnosis.clients if client.verdict != "right"} == {"Inspect, chat"}
         assert diagnosis.is_sound
         assert (diagnosis.cannot_score, diagnosis.cannot_generate, diagnosis.no_logprobs) == (None, None, None)
-        assert {check.name for check in diagnosis.checks} == set(Subject) - {Subject.CHAT_LOGPROBS}
+        assert {check.name for check in diagnosis.checks} == set(Subject)
+        assert set(_findings(diagnosis, Outcome.SKIPPED)) == {Subject.CHAT_LOGPROBS}
     assert diagnosis.model == server.id
     assert diagnosis.context in (1024, 2048)
 
@@ -96,6 +97,66 @@ def test_what_is_not_there_is_not_offered_and_no_fault(bundled_server: ServerUnd
     absent = _findings(diagnosis, Outcome.ABSENT)
     assert {Subject.ROUND_TRIP, Subject.HELM_TOKENIZER, Subject.LM_EVAL_TOKENIZER, Subject.EOS_AT_END} <= set(absent)
     assert {client.name: client.verdict for client in diagnosis.clients}["lm-eval gguf"] == "right"
+
+
+def test_logprobs_that_are_refused_are_not_offered(bundled_server: ServerUnderTest) -> None:
+    def request(body, ask):
+        return {**body, "logprobs": "none"} if "logprobs" in body else body  # which the server refuses
+
+    with misbehaving(bundled_server.url.removesuffix("/v1"), Tampering(request=request)) as url:
+        diagnosis = examine(url, None, None, str.strip)
+    assert diagnosis.is_sound
+    assert "refused with status 400" in _findings(diagnosis, Outcome.ABSENT)[Subject.ARRAYS]
+    assert diagnosis.cannot_generate is None
+    assert None not in (diagnosis.cannot_score, diagnosis.no_logprobs)
+
+
+def test_names_that_lose_characters_leave_offsets_to_be_checked(bundled_server: ServerUnderTest) -> None:
+    def answer(body, request):
+        for choice in body["choices"]:
+            if arrays := choice["logprobs"]:
+                arrays["tokens"] = ["\ufffd" if name.startswith("bytes:") else name for name in arrays["tokens"]]
+        return body
+
+    with misbehaving(bundled_server.url.removesuffix("/v1"), Tampering(answer=answer)) as url:
+        diagnosis = examine(url, None, None, str.strip)
+    assert set(_findings(diagnosis, Outcome.FAULT)) == {Subject.PARTIAL}
+    assert "where tokens are whole characters" in _findings(diagnosis, Outcome.GOOD)[Subject.OFFSETS]
+    assert diagnosis.cannot_score is None
+
+
+JUNK = [
+    ("top_logprobs", [["a"]]),
+    ("top_logprobs", [{"a": None}]),
+    ("content", [None, 1]),
+    ("token_logprobs", ["-1"]),
+    ("text_offset", [[1]]),
+]
+
+
+@pytest.mark.parametrize(("name", "entries"), JUNK)
+def test_junk_among_logprobs_is_a_fault(bundled_server: ServerUnderTest, name: str, entries: list[object]) -> None:
+    def answer(body, request):
+        for choice in body["choices"]:
+            if arrays := choice["logprobs"]:
+                if name == "content":
+                    arrays.clear()
+                arrays[name] = (entries * len(arrays.get("tokens", entries)))[: len(arrays.get("tokens", entries))]
+        return body
+
+    with misbehaving(bundled_server.url.removesuffix("/v1"), Tampering(answer=answer)) as url:
+        diagnosis = examine(url, None, None, str.strip)
+    assert Subject.ARRAYS in _findings(diagnosis, Outcome.FAULT)
+
+
+@pytest.mark.parametrize("index", ["0", None, [0]])
+def test_junk_for_an_index_is_a_fault(bundled_server: ServerUnderTest, index: object) -> None:
+    def answer(body, request):
+        return {**body, "choices": [{**choice, "index": index} for choice in body["choices"]]}
+
+    with misbehaving(bundled_server.url.removesuffix("/v1"), Tampering(answer=answer)) as url:
+        diagnosis = examine(url, None, None, str.strip)
+    assert {Subject.BATCH, Subject.N} <= set(_findings(diagnosis, Outcome.FAULT))
 
 
 @pytest.mark.parametrize(
