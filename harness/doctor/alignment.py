@@ -24,7 +24,7 @@ def judge_alignment(what: str, steps: list[Step], arrays: Arrays) -> Finding:
     if len(pairs) < FEWEST:
         return absent(
             f"Whether {what[:1].lower()}{what[1:]} are those of their tokens cannot be told: "
-            "they name other tokens than completions of one token do."
+            "too few of these are known from completions of one token."
         )
     gap = functools.partial(_gap, arrays.values, pairs)
     if gap(0) <= TOLERANCE:

@@ -59,5 +59,8 @@ def grow(patient: Patient) -> Grown:
 
 def likely_next(patient: Patient, text: str) -> dict[str, float]:
     """The likeliest tokens after a text, none where generation ended at once; raises as :func:`grow` does."""
-    tops = patient.complete(text, max_tokens=1, logprobs=K).only.arrays.tops
-    return (tops[0] if tops else None) or {}
+    arrays = patient.complete(text, max_tokens=1, logprobs=K).only.arrays
+    if arrays.tops:
+        return arrays.tops[0] or {}
+    # Without alternatives there is the token itself.
+    return {token: value for token, value in zip(arrays.tokens, arrays.values, strict=True) if value is not None}

@@ -288,6 +288,13 @@ def _nothing_after(body: Body, request: Body) -> Body:
     return body
 
 
+def _no_alternatives(body: Body, request: Body) -> Body:
+    for choice in body["choices"]:
+        if arrays := choice["logprobs"]:
+            arrays["top_logprobs"] = None
+    return body
+
+
 def _row_after_the_cache() -> Tampering:
     """The first token that was not taken from the cache has another log-probability."""
     seen: set[str] = set()
@@ -359,6 +366,9 @@ _S = Subject
 PLANTS: dict[str, Plant] = {
     "one token late": Plant({_S.ALIGNMENT}, _logprobs(lambda a: _late(a, *_BOTH), _echoed), SCORERS, no_scores=True),
     "one token early": Plant({_S.ALIGNMENT}, _logprobs(_early, _echoed), SCORERS, no_scores=True),
+    "one token late, no alternatives": Plant(
+        {_S.ALIGNMENT}, _both(_late_answer, _no_alternatives), SCORERS, no_scores=True
+    ),
     "values late, alternatives right": Plant(
         {_S.ALIGNMENT}, _logprobs(lambda a: _late(a, "token_logprobs"), _echoed), SCORERS, no_scores=True
     ),

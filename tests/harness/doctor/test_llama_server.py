@@ -54,6 +54,9 @@ def test_it_ignores_echo_and_answers_completions_as_chats(llama_server: str) -> 
     assert diagnosis.no_logprobs is not None
     assert "shaped as those of chats" in diagnosis.no_logprobs
     assert diagnosis.cannot_generate is None
+    assert diagnosis.no_token_ids is None
+    bos = next(check for check in diagnosis.checks if check.name == Subject.BOS)
+    assert (bos.outcome, bos.finding[:25]) == (Outcome.GOOD, "By usage 1 tokens stand b")
     verdicts = {client.name: client.verdict for client in diagnosis.clients}
     assert verdicts["lm-eval local-completions, loglikelihood"] == "fails"
     assert verdicts["lm-eval local-completions, generate_until"] == "right"

@@ -125,6 +125,20 @@ def test_names_that_lose_characters_leave_offsets_to_be_checked(bundled_server: 
     assert diagnosis.cannot_score is None
 
 
+def test_alternatives_are_not_needed_to_score(bundled_server: ServerUnderTest) -> None:
+    def answer(body, request):
+        for choice in body["choices"]:
+            if arrays := choice["logprobs"]:
+                arrays["top_logprobs"] = None
+        return body
+
+    with misbehaving(bundled_server.url.removesuffix("/v1"), Tampering(answer=answer)) as url:
+        diagnosis = examine(url, None, None, str.strip)
+    assert diagnosis.is_sound
+    assert diagnosis.cannot_score is None
+    assert Subject.ALIGNMENT in _findings(diagnosis, Outcome.GOOD)
+
+
 JUNK = [
     ("top_logprobs", [["a"]]),
     ("top_logprobs", [{"a": None}]),
