@@ -66,7 +66,7 @@ class Visit(BaseHTTPRequestHandler):
         if self.server.beside != "tokenizer":
             body.pop("echo", None)  # ignored without a word
         found = httpx.post(f"{self.server.inner}/completions", json=body, timeout=60, trust_env=False)
-        self._write(found.status_code, found.content, found.headers["content-type"])
+        self._write(found.status_code, found.content, found.headers.get("content-type", JSON))
 
     def _beside(self, method: str, body: object = None) -> None:
         if self.server.beside == "failures":
@@ -74,7 +74,7 @@ class Visit(BaseHTTPRequestHandler):
         elif self.server.beside == "tokenizer":
             url = self.server.inner.removesuffix("/v1") + self.path
             found = httpx.request(method, url, json=body, timeout=60, trust_env=False)
-            self._write(found.status_code, found.content, found.headers["content-type"])
+            self._write(found.status_code, found.content, found.headers.get("content-type", JSON))
         else:
             self._send(404, {"error": {"message": "Not found."}})
 
