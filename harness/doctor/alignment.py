@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import functools
 
-from harness.doctor.answers import TOLERANCE, Arrays
+from harness.doctor.answers import Arrays
 from harness.doctor.case import LONGEST, PROMPTS, Case, Finding, absent, fault, good
 from harness.doctor.echo import judge_values
+from harness.doctor.likeness import TOLERANCE
 from harness.doctor.steps import K, Step, likely_next
 
 FEWEST = 3

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.doctor.answers import Answer, Arrays, Choice, differ, short, sure_text
+from harness.doctor.answers import Answer, Arrays, Choice, short
 from harness.doctor.case import LONGEST, PROMPTS, Case, Finding, fault, good
+from harness.doctor.likeness import differ, sure_text
 from harness.doctor.steps import START
 from harness.doctor.subjects import Subject
 

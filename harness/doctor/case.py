@@ -8,8 +8,9 @@ import secrets
 from dataclasses import dataclass, field
 from typing import NamedTuple
 
-from harness.doctor.answers import Arrays, Broken, Choice, Refused, sure_text
+from harness.doctor.answers import Arrays, Broken, Choice, Refused
 from harness.doctor.diagnosis import Outcome
+from harness.doctor.likeness import sure_text
 from harness.doctor.patient import Patient
 from harness.doctor.steps import START, Grown, K, grow
 from harness.doctor.subjects import Subject

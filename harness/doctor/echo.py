@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import math
 
-from harness.doctor.answers import Arrays, differ, short
+from harness.doctor.answers import Arrays, short
 from harness.doctor.case import PROMPT, Case, Finding, fault, good
+from harness.doctor.likeness import differ
 from harness.doctor.subjects import Subject
 
 HELM = {"best_of": 1, "n": 1, "frequency_penalty": 0, "presence_penalty": 0, "stop": None, "top_p": 1}

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.doctor.answers import Broken, Choice, Refused, short, sure_text
+from harness.doctor.answers import Broken, Choice, Refused, short
 from harness.doctor.case import LONGEST, PROMPT, Case, Finding, absent, fault, good
+from harness.doctor.likeness import sure_text
 from harness.doctor.steps import K
 
 STOP_LENGTH = 3

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from harness.doctor.answers import Broken, differ, distance
+from harness.doctor.answers import Broken
 from harness.doctor.case import PROMPT, Case, Finding, absent, fault, good
+from harness.doctor.likeness import differ, distance
 from harness.doctor.subjects import Subject
 
 CERTAIN = 0.01

@@ -8,9 +8,10 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from harness.doctor.answers import Answer, Arrays, Broken, Choice, differ, distance, short, sure_text
+from harness.doctor.answers import Answer, Arrays, Broken, Choice, short
 from harness.doctor.clients import CLIENTS, judge
 from harness.doctor.diagnosis import GENERATED_LOGPROBS, GENERATION, SCORING, Check, Diagnosis, Outcome
+from harness.doctor.likeness import differ, distance, sure_text
 from harness.doctor.subjects import Subject
 
 names = st.lists(st.text(min_size=1, max_size=4), max_size=6)
