@@ -24,12 +24,13 @@ STYLES = {"good": "green", "right": "green", "fault": "red", "wrong numbers": "r
 def doctor(
     url: Annotated[
         str,
-        typer.Argument(help="The endpoint, such as http://127.0.0.1:8080/v1.", metavar="URL", envvar="HARNESS_URL"),
+        typer.Argument(
+            help="The endpoint, such as http://127.0.0.1:8080/v1; #MODEL at its end where it has several models.",
+            metavar="URL[#MODEL]",
+            envvar="HARNESS_URL",
+        ),
     ],
-    model: Annotated[
-        str | None, typer.Option(help="Which of its models.", envvar="HARNESS_MODEL_ID", show_default="the one it has")
-    ] = None,
-    key: Annotated[
+    endpoint_key: Annotated[
         str | None, typer.Option(help="Key that it wants; sent, and never shown.", envvar="HARNESS_ENDPOINT_KEY")
     ] = None,
     as_json: AsJson = False,
@@ -43,7 +44,7 @@ def doctor(
     """
     try:
         with make_console(stderr=True).status("") as status:
-            diagnosis = examine(url, model, key, status.update)
+            diagnosis = examine(url, url.partition("#")[2] or None, endpoint_key, status.update)
     except RunError as error:
         raise UserError(str(error)) from error
     if as_json:

@@ -109,7 +109,7 @@ def examine(url: str, model: str | None, key: str | None, say: Callable[[str], N
     with Patient(url, key) as patient:
         cards = read_cards(patient.look)
         card = choose_card(
-            list({card.id: card for card in cards}.values()), model, patient.url, "name one with --model"
+            list({card.id: card for card in cards}.values()), model, patient.url, f"name one as {patient.url}#MODEL"
         )
         patient.model = card.id
         case = Case(patient, cards, read_context(patient.look, card), find_dialect(patient.look, card.id))

@@ -67,6 +67,13 @@ def test_what_is_no_endpoint_ends_with_2(arguments: list[str], words: str) -> No
     assert "Traceback" not in done.stderr
 
 
+def test_the_model_is_named_after_the_url(bundled_server: ServerUnderTest) -> None:
+    right, wrong = (_doctor(f"{bundled_server.url}#{model}", "--json") for model in (bundled_server.id, "another"))
+    assert (right.returncode, json.loads(right.stdout)["model"]) == (0, bundled_server.id)
+    assert wrong.returncode == 2
+    assert f"has no model 'another'; it has {bundled_server.id}." in wrong.stderr
+
+
 def test_help_has_the_exit_codes() -> None:
     said = " ".join(_doctor("--help", columns=200).stdout.split())
     assert "0 all that it offers is right; 1 a fault was found; 2 there is no endpoint" in said
