@@ -25,7 +25,7 @@ app = typer.Typer(no_args_is_help=True, add_completion=False, pretty_exceptions_
 Sources = Annotated[
     list[str],
     typer.Argument(
-        help="A folder of `harness run`; or GGUF files, and LABEL=URL of endpoints that run already.",
+        help="A folder of `harness run`; or [LABEL=]FILE.gguf, and LABEL=URL of endpoints that run already.",
         metavar="RUN|MODEL...",
         envvar="HARNESS_SOURCES",
     ),
@@ -126,7 +126,9 @@ def read_source(
         )
         return source_of_models(sources, wanted)
     if len(sources) > 1:
-        raise UserError(f"{folders[0]} is a folder; name one run alone, or GGUF files and LABEL=URL of endpoints.")
+        raise UserError(
+            f"{folders[0]} is a folder; name one run alone, or [LABEL=]FILE.gguf and LABEL=URL of endpoints."
+        )
     if suite or scenarios or scenario_file or max_instances is not None or seed is not None:
         raise UserError(
             f"{folders[0]} is a run, which says itself what was asked; leave out --suite, --scenarios, "

@@ -23,13 +23,17 @@ Folders = Annotated[
     list[str],
     typer.Argument(
         metavar="[LABEL=]DIR...",
-        help="Result folders; one may hold several models. The first model is the reference.",
+        help="Result folders; one may hold several models.",
         envvar="HARNESS_FOLDERS",
     ),
 ]
 Reference = Annotated[
     str | None,
-    typer.Option(help="Model to compare with.", envvar="HARNESS_REFERENCE", show_default="the first model"),
+    typer.Option(
+        help="Model to compare with: its name, or what begins it.",
+        envvar="HARNESS_REFERENCE",
+        show_default="the first folder's model",
+    ),
 ]
 Metric = Annotated[
     list[str] | None,

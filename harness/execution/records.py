@@ -111,7 +111,7 @@ def record(
         context if isinstance(context, str) and context else request.text,
         *(request.n_examples, request.n_dropped, request.n_cut),
         *(_known(answer.logprob), answer.n_bytes, list(answer.token_logprobs), list(answer.tokens)),
-        *_choices(instance),
+        *choices_of(instance),
         *(list(answer.choice_logprobs), list(answer.choice_lengths), list(answer.chosen), len(answer.chosen)),
         *(answer.is_greedy, completions[0].finish_reason),
         *_predicted(request, completions[0]),
@@ -139,7 +139,7 @@ def _predicted(request: Request, completion: Completion) -> tuple[int | None, in
     return len(predicted), sum(1 for _ in same)
 
 
-def _choices(instance: Instance) -> tuple[list[str], list[int]]:
+def choices_of(instance: Instance) -> tuple[list[str], list[int]]:
     """All references where there are several, and which of them are right."""
     several = instance.references if len(instance.references) > 1 else ()
     return [reference.text for reference in several], [i for i, one in enumerate(several) if one.is_correct]

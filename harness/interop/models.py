@@ -55,14 +55,14 @@ class ExportedModel:
     """How the file is to be served."""
 
 
-def model_in(path: Path) -> ExportedModel:
-    """The model of a GGUF file.
+def model_in(path: Path, label: str = "") -> ExportedModel:
+    """The model of a GGUF file, called by the file's name unless there is a label.
 
     Raises:
         UserError: the file cannot be used.
     """
     facts = read_facts(path)
-    label = path.name.removesuffix(".gguf")
+    label = label or path.name.removesuffix(".gguf")
     return ExportedModel(
         label=label,
         id=_id(label, facts.sha256),

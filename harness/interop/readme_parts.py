@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 from collections.abc import Sequence
 from typing import Any, Protocol
 
@@ -32,6 +33,23 @@ def model_part(served: Served, ask: str) -> str:
     """How one model is served, if that is yet to be done, and the command that asks it."""
     serve = f"Serve it in one terminal:\n\n    {served.command}\n\nAsk in another:\n\n" if served.command else ""
     return f"## {served.model.label}\n\n{serve}    {ask}\n"
+
+
+def import_part(heading: str, harness: str, folders: Sequence[str], names: Sequence[str]) -> str:
+    """The command that compares the results by our statistics; nothing where there is one model alone.
+
+    Args:
+        heading: with its signs.
+        harness: as ``harness import`` names it.
+        folders: of the results.
+        names: of the models, as the other harness knows them; the reference first.
+    """
+    if len(names) < 2:
+        return ""
+    ends = [name.rpartition("/")[2] for name in names]
+    reference = ends[0] if ends.count(ends[0]) == 1 else names[0]
+    words = ["harness", "import", harness, *folders, "--reference", reference, "--out", "compared"]
+    return f"\n{heading}\n\nBy our paired statistics:\n\n    {shlex.join(words)}\n"
 
 
 def task_rows(tasks: Sequence[Listed]) -> str:

@@ -18,7 +18,7 @@ from harness.execution.tasks import Asking, Task
 from harness.interop.models import ExportedModel, model_at, model_in, models_of_run
 from harness.perturbations.table import find_perturbations
 
-_ENDPOINT = re.compile(r"([^=/\\]+)=(https?://.+)")
+_LABELLED = re.compile(r"([^=/\\]+)=(.+)", re.DOTALL)
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,18 +50,26 @@ class Wanted:
 
 
 def source_of_models(words: Sequence[str], wanted: Wanted) -> Source:
-    """From GGUF files and endpoints (``LABEL=URL``), and what is to be asked.
+    """From GGUF files (``FILE`` or ``LABEL=FILE``) and endpoints (``LABEL=URL``), and what is to be asked.
 
     Raises:
-        UserError: a model or a scenario is not there, or two models have one name.
+        UserError: a model or a scenario is not there, nothing is to be asked, or two models have one name.
         RunError: an endpoint does not answer.
     """
-    models = [
-        model_at(match[1], match[2]) if (match := _ENDPOINT.fullmatch(word)) else model_in(Path(word)) for word in words
-    ]
+    if "none" in wanted.scenarios:
+        raise UserError("--scenarios none leaves nothing to export; name scenarios, or leave it out for a suite.")
+    models = [_model(word) for word in words]
     store = open_store(wanted.dataset_dir)
     planned = _planned(wanted, store)
     return Source(_distinct(models), tuple(planned.tasks), tuple(planned.left_out), store)
+
+
+def _model(word: str) -> ExportedModel:
+    match = None if Path(word).exists() else _LABELLED.fullmatch(word)
+    if match is None:
+        return model_in(Path(word))
+    label, place = match[1], match[2]
+    return model_at(label, place) if place.startswith(("http://", "https://")) else model_in(Path(place), label)
 
 
 def source_of_run(record: Mapping[str, Any]) -> Source:
@@ -122,5 +130,8 @@ def _distinct(models: Sequence[ExportedModel]) -> tuple[ExportedModel, ...]:
     for what, names in (("label", [model.label for model in models]), ("id", [model.id for model in models])):
         twice = next((name for name in names if names.count(name) > 1), None)
         if twice:
-            raise UserError(f"Two models have the {what} '{twice}' and would be mixed up; give one another name.")
+            raise UserError(
+                f"Two models have the {what} '{twice}' and would be mixed up; give one another name, as "
+                "LABEL=FILE.gguf or LABEL=URL."
+            )
     return tuple(models)

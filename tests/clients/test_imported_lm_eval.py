@@ -64,24 +64,28 @@ def told(place: Path) -> Told:
 
 def test_every_task_of_both_models_is_there(run: Run, told: Told) -> None:
     assert {model["name"] for model in run.models} == set(told)
-    assert {task["scenario"] for task in run.record["tasks"]} == set(next(iter(told.values())))
+    assert {task["scenario"] for task in run.record["tasks"]} == {"world_facts", "world_choice", "world_text"}
     assert not run.record["left_out"]
     assert {task["adapter"] for task in run.record["tasks"]} == {
-        *("generation", "multiple_choice_separate_original", "language_modeling")
+        *("generation", "multiple_choice_joint", "multiple_choice_separate_original", "language_modeling")
     }
 
 
 def test_differences_are_those_of_lm_evals_own_figures(run: Run, told: Told) -> None:
     reference, candidate = (model["label"] for model in run.models)
     names = {model["label"]: model["name"] for model in run.models}
-    rows = run.findings.degradation.set_index(["model", "scenario", "metric"])
     compared = 0
+    adapters = {"world_choice_joint": "multiple_choice_joint", "world_facts": "generation"}
+    rows = run.findings.degradation.set_index(["model", "scenario", "adapter", "metric"])
     for task, figures in told[names[reference]].items():
+        scenario = task.removesuffix("_joint").removesuffix("_separate")
+        apart = "language_modeling" if task == "world_text" else "multiple_choice_separate_original"
+        asked = scenario, adapters.get(task, apart)
         for key, before in figures.items():
             metric, _, after_filter = key.partition(",")
             ours = metric if after_filter == "none" else key
-            logarithm = (candidate, task, f"ln_{ours}") in rows.index
-            name = (candidate, task, f"ln_{ours}" if logarithm else ours)
+            logarithm = (candidate, *asked, f"ln_{ours}") in rows.index
+            name = (candidate, *asked, f"ln_{ours}" if logarithm else ours)
             if not after_filter or "stderr" in metric or name not in rows.index:
                 continue
             after = told[names[candidate]][task][key]

@@ -22,6 +22,7 @@ from harness.adaptation.in_context import answer_space
 from harness.adaptation.window import ByteWindow
 from harness.execution.tasks import Task
 from harness.interop.asked import LeftOut
+from harness.interop.exported import KEY, TASK_KEY, about_instance, about_task
 from harness.layout import Layout
 from harness.methods import short_name
 from harness.types import Instance, Reference
@@ -93,18 +94,21 @@ def _alike(task: Task) -> list[Task]:
 
 
 def _helm_task(task: Task, name: str) -> HelmTask:
-    first = task.instances[0]
+    first, window = task.instances[0], ByteWindow()
     layout, examples = task.spec.layout_of(first), list(task.examples_for(first))
     if task.spec.method == "language_modeling":
         layout, examples, inputs = _BARE, [], [instance.input for instance in task.instances]
     elif _is_baked(task, layout):
-        window = ByteWindow()
         inputs = [task.request(instance, window).text for instance in task.instances]
         layout, examples = replace(_BARE, output_prefix=answer_space(layout)), []
     else:
         inputs = [instance.input for instance in task.instances]
+    about = about_task(task, first.perturbation).model_dump_json()
     asked = [
-        helm_instance(_judged(task, replace(instance, input=text)), "test")
+        _known_again(
+            helm_instance(_judged(task, replace(instance, input=text)), "test"),
+            {KEY: about_instance(instance, task.request(instance, window)), TASK_KEY: about},
+        )
         for instance, text in zip(task.instances, inputs, strict=True)
     ]
     ours = task.metrics[0].name
@@ -208,6 +212,11 @@ def helm_instance(instance: Instance, split: str) -> Json:
         "id": instance.id,
         "extra_data": _extra(instance),
     }
+
+
+def _known_again(instance: Json, told: Mapping[str, str]) -> Json:
+    """The instance with what lets its results come home by our names."""
+    return instance | {"extra_data": {**instance["extra_data"], **told}}
 
 
 def _judged(task: Task, instance: Instance) -> Instance:

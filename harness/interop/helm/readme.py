@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from harness.interop.helm.custom import CustomTask
+from harness.interop.helm.models import name_of
 from harness.interop.helm.questions import HelmTask
-from harness.interop.readme_parts import note_list
+from harness.interop.readme_parts import import_part, note_list
 from harness.interop.served import Served
 
 _TEXT = """\
@@ -28,9 +29,8 @@ are for a shell in this folder.
 
     helm-summarize --local-path prod_env --suite quant --schema-path schema.yaml
 
-They are in `benchmark_output/runs/quant/groups`; `helm-server --suite quant` shows them. HELM's numbers go into our
-paired statistics with `harness import helm`.
-
+They are in `benchmark_output/runs/quant/groups`; `helm-server --suite quant` shows them.
+{compare}
 ## What is asked
 
 | run | questions | HELM's number | ours |
@@ -67,12 +67,20 @@ def readme(
     return _TEXT.format(
         serve=f"Each in a terminal of its own, or all at once with ` &` at the ends:\n\n{serve}"
         if serve
-        else f"Nothing to do: {', '.join(one.url for one in served)} has to run.",
+        else f"Nothing to do, but {_has_to_run([one.url for one in served])}.",
         most=most,
+        compare=import_part(
+            "## 4. Compare", "helm", ["benchmark_output/runs/quant"], [name_of(m.model) for m in served]
+        ),
         tasks="\n".join(_row(task) for task in tasks),
         notes=note_list(notes),
         custom=_CUSTOM.format(most=most) if custom else "",
     )
+
+
+def _has_to_run(urls: Sequence[str]) -> str:
+    """As the end of a sentence."""
+    return f"{urls[0]} has to run" if len(urls) == 1 else f"{', '.join(urls[:-1])} and {urls[-1]} have to run"
 
 
 def _row(task: HelmTask) -> str:

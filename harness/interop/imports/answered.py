@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -53,8 +53,9 @@ class ModelTask:
     """In the other harness' order; the first is the main one."""
     answers: Callable[[str], Sequence[Answered]]
     """All of them, told as the metric that it is given looks at them: the main one of the run."""
-    conditions: Mapping[str, Any]
-    """What has to be the same for all models, by words that a sentence can name."""
+    conditions: Mapping[str, Mapping[str, Any]]
+    """What has to be the same for all models, by words that a sentence can name; for each part of the task that the
+    other harness asked as a task of its own, by that one's name."""
     higher_is_better: Mapping[str, bool] = field(default_factory=dict)
     """Where the other harness says so."""
     groups: Mapping[str, str] = field(default_factory=dict)
@@ -63,11 +64,26 @@ class ModelTask:
     """Of the other harness, where it says."""
     notes: tuple[str, ...] = ()
     """Half sentences on what could not be taken over."""
+    has_hash: bool = False
+    """Whether the model's name ends with something of its file's hash, as exports of ours have it."""
+    guess_rate: float | None = None
+    """Share that guessing gets right, where it is known."""
 
     @property
     def task(self) -> tuple[str, str]:
         """Scenario and adapter."""
         return self.scenario, self.adapter
+
+    def with_part(self, other: ModelTask) -> ModelTask:
+        """This and another part of the same task."""
+        return replace(
+            self,
+            metrics=tuple(name for name in self.metrics if name in other.metrics),
+            answers=lambda main: [*self.answers(main), *other.answers(main)],
+            conditions={**self.conditions, **other.conditions},
+            groups={**self.groups, **other.groups},
+            notes=tuple(dict.fromkeys((*self.notes, *other.notes))),
+        )
 
 
 def fingerprint(*parts: Any) -> str:

@@ -110,12 +110,13 @@ def _by_task(tasks: Sequence[ModelTask]) -> list[dict[str, ModelTask]]:
     by_task: dict[tuple[str, str], dict[str, ModelTask]] = {}
     for read in tasks:
         known = by_task.setdefault(read.task, {})
-        if read.model in known:
+        before = known.get(read.model)
+        if before and before.conditions.keys() & read.conditions.keys():
             raise UserError(
-                f"{_named(read)} of {read.model} is there twice ({known[read.model].source} and {read.source}); name "
+                f"{_named(read)} of {read.model} is there twice ({before.source} and {read.source}); name "
                 "one of the two only, or both as LABEL=FOLDER if they are two models."
             )
-        known[read.model] = read
+        known[read.model] = before.with_part(read) if before else read
     return list(by_task.values())
 
 
@@ -165,13 +166,15 @@ def _shared(of_models: list[ModelTask], labels: list[str], wanted: Sequence[str]
 
 
 def _check_conditions(first: ModelTask, other: ModelTask, label: str, other_label: str) -> None:
-    for name in dict.fromkeys([*first.conditions, *other.conditions]):
-        values = [task.conditions.get(name) for task in (first, other)]
-        if values[0] != values[1]:
-            raise UserError(
-                f"{_named(first)}: {name} was {values[0]!r} for {label} and {values[1]!r} for {other_label}, so their "
-                "answers cannot be compared; ask both in the same way."
-            )
+    for part in first.conditions.keys() & other.conditions.keys():
+        told = first.conditions[part], other.conditions[part]
+        for name in dict.fromkeys([*told[0], *told[1]]):
+            values = [one.get(name) for one in told]
+            if values[0] != values[1]:
+                raise UserError(
+                    f"{_named(first)}: {name} was {values[0]!r} for {label} and {values[1]!r} for {other_label}, so "
+                    "their answers cannot be compared; ask both in the same way."
+                )
 
 
 def _told(task: ModelTask, metric: str) -> bool | None:
@@ -248,7 +251,9 @@ def _record_of(one: _Common) -> dict[str, Any]:
         "adapter": first.adapter,
         "trial": 0,
         "metrics": one.metrics,
-        "guess_rate": _guess_rate([one.answers[0][question] for question in one.questions]),
+        "guess_rate": first.guess_rate
+        if first.guess_rate is not None
+        else _guess_rate([one.answers[0][question] for question in one.questions]),
         "instances": len({question[2] for question in one.questions}),
         "examples": {},
     }

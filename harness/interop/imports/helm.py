@@ -18,6 +18,7 @@ from typing import Any
 from pydantic import TypeAdapter
 
 from harness.errors import UserError
+from harness.interop.exported import TASK_KEY, ExportedTask, exported_instance, exported_task
 from harness.interop.imports.answered import Answered, ModelTask, Score, fingerprint
 from harness.interop.imports.foreign import reading
 from harness.interop.imports.helm_answers import LIKELIHOOD, columns_of
@@ -35,6 +36,7 @@ from harness.interop.imports.helm_files import (
     read,
     run_folders,
 )
+from harness.interop.imports.ours import by_our_names, groups_of
 
 ABOUT_ASKING = re.compile(
     r"num_(references|train_trials|train_instances|prompt_tokens|completion_tokens|perplexity_tokens|bytes|instances)"
@@ -81,19 +83,29 @@ def _task(folder: Path, label: str | None) -> ModelTask:
             raise UserError(f"{folder / STATE}: {state.instance.id!r} got no completion; {AGAIN}.")
         place = state.instance.id, perturbation_name(state.instance.perturbation), state.train_trial_index
         requests.setdefault(place, []).append(state)
-    answers = tuple(_answers(stats, requests, adapter, folder))
+    ours = _exported(states)
+    answers = tuple(_answers(stats, requests, adapter, folder, ours))
     with reading(folder / SPEC, PROGRAM, AGAIN):
         metrics = _in_order(spec, answers)
     return ModelTask(
         model=label or adapter["model"],
-        scenario=scenario_name(spec),
-        adapter=adapter["method"],
+        scenario=ours.scenario if ours else scenario_name(spec),
+        adapter=ours.adapter if ours else adapter["method"],
         source=folder,
         metrics=metrics,
         answers=lambda _: answers,
-        conditions={f"adapter_spec.{name}": value for name, value in adapter.items() if name not in MAY_DIFFER},
-        groups=_groups(one.instance.perturbation for of_one in requests.values() for one in of_one[:1]),
+        conditions={scenario_name(spec): {f"adapter_spec.{k}": v for k, v in adapter.items() if k not in MAY_DIFFER}},
+        groups=groups_of(ours)
+        if ours
+        else _groups(one.instance.perturbation for of_one in requests.values() for one in of_one[:1]),
+        has_hash=ours is not None and label is None,
+        guess_rate=ours.guess_rate if ours else None,
     )
+
+
+def _exported(states: Sequence[RequestState]) -> ExportedTask | None:
+    """The task of ours that HELM was given to ask; None where it is one of HELM's, in the words of HELM."""
+    return exported_task((states[0].instance.extra_data or {}).get(TASK_KEY)) if states else None
 
 
 def scenario_name(spec: RunSpec) -> str:
@@ -138,7 +150,11 @@ def _groups(perturbations: Any) -> dict[str, str]:
 
 
 def _answers(
-    stats: Sequence[InstanceStats], requests: Mapping[Key, list[RequestState]], adapter: Mapping[str, Any], folder: Path
+    stats: Sequence[InstanceStats],
+    requests: Mapping[Key, list[RequestState]],
+    adapter: Mapping[str, Any],
+    folder: Path,
+    ours: ExportedTask | None,
 ) -> list[Answered]:
     method, pattern = adapter["method"], adapter.get("output_mapping_pattern")
     # Of running text there is an entry for every window.
@@ -170,7 +186,8 @@ def _answers(
         name, perturbation, trial = place
         with reading(folder / STATE, PROGRAM, AGAIN, f"instance {name!r}"):
             columns = columns_of(states, method, pattern)
-        found.append(Answered(name, asked, judged[place], columns, perturbation, trial))
+        answer = Answered(name, asked, judged[place], columns, perturbation, trial)
+        found.append(by_our_names(answer, ours, exported_instance(instance.extra_data or {})) if ours else answer)
     return found
 
 

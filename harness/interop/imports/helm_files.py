@@ -34,6 +34,8 @@ class Instance(BaseModel):
     references: list[Reference] = []
     id: str
     perturbation: dict[str, Any] | None = None
+    extra_data: dict[str, Any] | None = None
+    """What a scenario kept beside; of our exports what lets the results come home by our names."""
 
 
 class Token(BaseModel):

@@ -13,9 +13,10 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from harness.errors import UserError
+from harness.interop.exported import ExportedTask, exported_instance, exported_task
 from harness.interop.imports.answered import Answered, ModelTask, Score, fingerprint
 from harness.interop.imports.foreign import reading
-from harness.interop.imports.lm_eval_answers import adapter_of, columns_of
+from harness.interop.imports.lm_eval_answers import ROLLING, adapter_of, columns_of
 from harness.interop.imports.lm_eval_files import (
     AGAIN,
     PROGRAM,
@@ -26,8 +27,11 @@ from harness.interop.imports.lm_eval_files import (
     read_samples,
     sample_files,
 )
+from harness.interop.imports.ours import by_our_names, groups_of
 
 NO_FILTER = "none"
+MAIN_OF_TEXT = "bits_per_byte"
+"""What running text is judged by where it is there, as ours is."""
 CLOSE = 1e-6
 """So closely, relatively, a mean has to be what lm-eval reports."""
 
@@ -66,11 +70,11 @@ def read_lm_eval(folder: Path, label: str | None = None) -> list[ModelTask]:
     for file in sample_files(folder):
         if file.results not in known:
             known[file.results] = read_results(file.results)
-        found.append(_task(file, known[file.results], label or known[file.results].model_name or folder.name))
+        found.append(_task(file, known[file.results], label, folder.name))
     return found
 
 
-def _task(file: SampleFile, results: Results, model: str) -> ModelTask:
+def _task(file: SampleFile, results: Results, label: str | None, otherwise: str) -> ModelTask:
     task = file.task
     if task not in results.results:
         raise UserError(f"{file.results} says nothing of {task}, whose answers are in {file.path.name}; {AGAIN}.")
@@ -89,34 +93,52 @@ def _task(file: SampleFile, results: Results, model: str) -> ModelTask:
             scores[number] = _scores(of_one, file)
     with reading(file.results, PROGRAM, AGAIN):
         metrics, notes = _means(scores.values(), results.results[task])
+    if adapter_of(samples[0]) == ROLLING:
+        metrics = tuple(sorted(metrics, key=lambda name: name != MAIN_OF_TEXT))
     config = results.configs.get(task, {})
+    ours = exported_task(config.get("metadata"))
     return ModelTask(
-        model=model,
-        scenario=task,
-        adapter=adapter_of(samples[0]),
+        model=label or results.model_name or otherwise,
+        scenario=ours.scenario if ours else task,
+        adapter=ours.adapter if ours else adapter_of(samples[0]),
         source=file.path,
         metrics=metrics,
-        answers=lambda main: [_answered(of_one, scores[number], main, file) for number, of_one in documents.items()],
+        answers=lambda main: [
+            _answered(of_one, scores[number], main, file, ours) for number, of_one in documents.items()
+        ],
         conditions={
-            "the version": results.versions.get(task),
-            "the number of examples": results.n_shot.get(task),
-            "generation_kwargs": config.get("generation_kwargs"),
-            "--gen_kwargs": results.config.get("gen_kwargs") or None,
+            task: {
+                "the version": results.versions.get(task),
+                "the number of examples": results.n_shot.get(task),
+                "generation_kwargs": config.get("generation_kwargs"),
+                "--gen_kwargs": results.config.get("gen_kwargs") or None,
+            }
         },
         higher_is_better=_better(results.higher_is_better.get(task, {})),
         versions={"lm-eval": results.lm_eval_version},
         notes=notes,
+        groups=groups_of(ours) if ours else {},
+        has_hash=ours is not None and not label,
+        guess_rate=ours.guess_rate if ours else None,
     )
 
 
-def _answered(samples: Sequence[Sample], scores: Mapping[str, Score | None], main: str, file: SampleFile) -> Answered:
+def _answered(
+    samples: Sequence[Sample],
+    scores: Mapping[str, Score | None],
+    main: str,
+    file: SampleFile,
+    ours: ExportedTask | None,
+) -> Answered:
     """One document; of its filters it is told what the one made of it that the main metric looks at."""
     metric, _, after = main.partition(",")
     first = next((one for one in samples if one.filter == (after or NO_FILTER)), samples[0])
     with reading(file.path, PROGRAM, AGAIN, f"document {first.doc_id}"):
         columns = columns_of(first, metric)
     known = {name: score for name, score in scores.items() if score}
-    return Answered(str(first.doc_id), fingerprint(first.doc_hash, first.target_hash), known, columns)
+    answer = Answered(str(first.doc_id), fingerprint(first.doc_hash, first.target_hash), known, columns)
+    told = first.doc if isinstance(first.doc, dict) else {}
+    return by_our_names(answer, ours, exported_instance(told)) if ours else answer
 
 
 def _better(told: Mapping[str, bool | None]) -> dict[str, bool]:

@@ -22,6 +22,7 @@ class Sample(BaseModel):
     model_config = ConfigDict(extra="allow")
 
     doc_id: int
+    doc: Any = None
     target: Any = None
     arguments: dict[str, dict[str, Any]] = Field(min_length=1)
     """By request: ``arg_0``, the context, and ``arg_1``, what was scored after it or how to generate."""

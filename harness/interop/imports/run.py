@@ -19,6 +19,7 @@ from harness.errors import UserError
 from harness.interop.imports.answered import ModelTask
 from harness.interop.imports.combine import combine
 from harness.interop.imports.helm import read_helm
+from harness.interop.imports.labels import labels_of
 from harness.interop.imports.lm_eval import read_lm_eval
 from harness.interop.imports.suspicions import suspicions
 from harness.names import unknown
@@ -26,6 +27,8 @@ from harness.results import Measured, Run
 
 Reader = Callable[[Path, str | None], list[ModelTask]]
 READERS: dict[str, Reader] = {"helm": read_helm, "lm-eval": read_lm_eval}
+NAMES = {"helm": "HELM", "lm-eval": "lm-eval"}
+"""As they write themselves."""
 SCHEMA_VERSION = 2
 PACKAGES = ("numpy", "pandas", "quant-harness", "scipy", "statsmodels")
 
@@ -37,9 +40,9 @@ class ImportSpec:
     harness: str
     """A key of :data:`READERS`."""
     words: tuple[str, ...]
-    """Folders, or ``LABEL=FOLDER``; the first model that is found is the reference, unless one is named."""
+    """Folders, or ``LABEL=FOLDER``."""
     reference: str | None
-    """A model's name or label."""
+    """A model's name or label, or what begins one; None for the model of the first folder."""
     metrics: tuple[str, ...]
     """What tasks are judged by that have it, instead of the other harness' first."""
     margin: float
@@ -63,8 +66,9 @@ def import_run(spec: ImportSpec) -> Run:
             were asked; it is told which.
     """
     started = datetime.datetime.now(datetime.UTC)
-    tasks = [task for word in spec.words for task in _read(word, READERS[spec.harness])]
-    labels = _labels(tasks, spec.reference)
+    folders = _read_all(spec.words, READERS[spec.harness])
+    labels = labels_of(folders, spec.reference)
+    tasks = [task for of_folder in folders for task in of_folder]
     known = list(dict.fromkeys(metric for task in tasks for metric in task.metrics))
     for name in spec.metrics:
         if name not in known:
@@ -92,16 +96,39 @@ def import_run(spec: ImportSpec) -> Run:
         "perturbations": found.groups,
         "divergence": None,
         "left_out": found.left_out,
-        "notes": [*found.notes, *suspicions(found.instances, next(iter(labels.values())))],
+        "notes": [_whose(spec.harness), *found.notes, *suspicions(found.instances, next(iter(labels.values())))],
     }
     return Run(record, measured, analyse(record, measured))
 
 
+def _whose(harness: str) -> str:
+    return f"The judgements of single answers are {NAMES[harness]}'s own; what is compared and concluded is ours."
+
+
+def _read_all(words: Sequence[str], reader: Reader) -> list[list[ModelTask]]:
+    """What each folder holds.
+
+    Raises:
+        UserError: one is no folder of that harness, or two are called alike.
+    """
+    labels = [label for label, _ in map(_label_and_folder, words) if label]
+    twice = next((label for label in labels if labels.count(label) > 1), None)
+    if twice:
+        raise UserError(
+            f"Two folders are called '{twice}'; give each model a label of its own, or put one model's results below "
+            "one folder."
+        )
+    return [_read(word, reader) for word in words]
+
+
+def _label_and_folder(word: str) -> tuple[str, str]:
+    label, equals, path = word.partition("=")
+    return (label, path) if equals and not Path(word).exists() else ("", word)
+
+
 def _read(word: str, reader: Reader) -> list[ModelTask]:
     """What a folder holds; a label before it stands for its one model."""
-    label, equals, path = word.partition("=")
-    if not equals or Path(word).exists():
-        label, path = "", word
+    label, path = _label_and_folder(word)
     folder = Path(path)
     if not folder.is_dir():
         raise UserError(f"{folder}: there is no such folder.")
@@ -110,24 +137,6 @@ def _read(word: str, reader: Reader) -> list[ModelTask]:
     if label and len(names) > 1:
         raise UserError(f"{word}: the folder has {len(names)} models ({', '.join(names)}); label folders of one each.")
     return reader(folder, label) if label else found
-
-
-def _labels(tasks: Sequence[ModelTask], reference: str | None) -> dict[str, str]:
-    """By name, the reference first: the last part of the name, or all of it where two end alike."""
-    names = list(dict.fromkeys(task.model for task in tasks))
-    ends = [name.rstrip("/").rpartition("/")[2] or name for name in names]
-    labels = {name: end if ends.count(end) == 1 else name for name, end in zip(names, ends, strict=True)}
-    if len(labels) < 2:
-        raise UserError(
-            f"There are results of {names[0]} only, and a comparison takes two models; name the folder of another "
-            "(LABEL=FOLDER tells apart two of the same name)."
-        )
-    if reference is None:
-        return labels
-    first = next((name for name, label in labels.items() if reference in (name, label)), None)
-    if first is None:
-        raise UserError(f"--reference: {unknown('model of these results', reference, list(labels.values()))}.")
-    return {first: labels[first]} | labels
 
 
 def _versions(tasks: Sequence[ModelTask]) -> dict[str, str]:

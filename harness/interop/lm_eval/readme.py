@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from harness.errors import UserError
 from harness.interop.lm_eval.tasks import LmEvalTask
-from harness.interop.readme_parts import model_part, note_list, task_rows
+from harness.interop.readme_parts import import_part, model_part, note_list, task_rows
 from harness.interop.served import Served
 
 _TEXT = """\
@@ -17,7 +17,7 @@ Written by `harness export lm-eval` for lm-eval 0.4.13 (`pip install "lm-eval[ap
 `data/`, with its solved examples in it, byte for byte as a run of ours asks it. The commands are for a shell in this
 folder, and need no network.
 
-{models}
+{models}{compare}
 ## What is asked
 
 | task | questions | our metric | lm-eval's |
@@ -32,8 +32,6 @@ folder, and need no network.
   model would get the first one's answers.
 - `max_length` is the context. lm-eval cuts off the beginning of what is longer, and says so (`Left truncating
   context`).
-
-lm-eval's numbers go into our paired statistics with `harness import lm-eval`.
 """
 
 
@@ -49,9 +47,17 @@ def readme(served: Sequence[Served], context: int, tasks: Sequence[LmEvalTask], 
     names = ",".join(task.name for task in tasks)
     return _TEXT.format(
         models="\n".join(model_part(one, _ask_line(one, context, names)) for one in served),
+        compare=import_part(
+            "## Compare", "lm-eval", [_results(one) for one in served], [one.model.id for one in served]
+        ),
         tasks=task_rows(tasks),
         notes=note_list(notes),
     )
+
+
+def _results(served: Served) -> str:
+    """The folder of one model's results."""
+    return f"results/{served.model.id}"
 
 
 def _ask_line(served: Served, context: int, tasks: str) -> str:
@@ -72,6 +78,6 @@ def _ask_line(served: Served, context: int, tasks: str) -> str:
         f"--model_args {shlex.quote(','.join(f'{name}={value}' for name, value in arguments.items()))}",
         *begun,
         f"--include_path tasks --tasks {tasks}",
-        f"--output_path {shlex.quote(f'results/{model.id}')} --log_samples",
+        f"--output_path {shlex.quote(_results(served))} --log_samples",
     ]
     return " \\\n        ".join(words)

@@ -14,6 +14,7 @@ from pyarrow.json import ReadOptions, read_json
 from harness.adaptation.window import ByteWindow
 from harness.execution.tasks import Task
 from harness.interop.asked import LeftOut, by_perturbation, task_words
+from harness.interop.exported import KEY, about_instance, about_task
 from harness.interop.lm_eval.forms import FORMS, NOT_ASKED, Asked, Form, Row, choice_delimiter, whole_prompts
 
 
@@ -57,6 +58,8 @@ def _lm_eval_task(task: Task, perturbation: str) -> LmEvalTask | LeftOut:
         return LeftOut(name, "all its answers are dates, which lm-eval's reader of JSON turns into another text")
     metrics = form.metrics if any(golds) or not golds else ("bypass",)
     ours = task.metrics[0].name
+    same = _same_metric(ours, task, metrics)
+    metrics = tuple(sorted(metrics, key=lambda name: name != same))  # the first is what results are judged by
     return LmEvalTask(
         name=name,
         config={
@@ -66,14 +69,11 @@ def _lm_eval_task(task: Task, perturbation: str) -> LmEvalTask | LeftOut:
             **form.keys,
             **_more_keys(task, form),
             "metric_list": [{"metric": metric, **_AGGREGATION[metric]} for metric in metrics],
-            "metadata": {
-                **{"version": 1.0, "scenario": task.scenario.name, "adapter": task.adapter_name, "trial": task.trial},
-                **{"perturbation": perturbation, "metric": ours},
-            },
+            "metadata": {"version": 1.0, **about_task(task, perturbation).model_dump()},
         },
         rows=rows,
         ours=ours,
-        theirs=_same_metric(ours, task, metrics),
+        theirs=same,
         longest=task.spec.max_tokens + max(len(text.encode()) for one in asked for text in whole_prompts(one.request)),
     )
 
@@ -86,8 +86,7 @@ def _name(task: Task, perturbation: str) -> str:
 
 def _about(asked: Asked) -> Row:
     """What lm-eval's log of samples is to tell of the instance, so that results can be paired."""
-    instance = asked.instance
-    return {"id": instance.id, "kind": instance.kind, "group": instance.group}
+    return {"id": asked.instance.id, KEY: about_instance(asked.instance, asked.request)}
 
 
 def _become_times(rows: Sequence[Row]) -> bool:

@@ -185,3 +185,16 @@ def inside(folder: Path) -> Iterator[None]:
     with pytest.MonkeyPatch.context() as patch:
         patch.chdir(folder)
         yield
+
+
+def test_a_label_tells_files_of_one_name_apart() -> None:
+    source = source_of_models([f"f16={BUNDLED_MODEL}", f"again={BUNDLED_MODEL}"], wanted("world_facts"))
+    assert [model.label for model in source.models] == ["f16", "again"]
+    assert [model.id.rpartition("-")[0] for model in source.models] == ["f16", "again"]
+    with pytest.raises(UserError, match=r"give one another name, as LABEL=FILE.gguf or LABEL=URL\."):
+        source_of_models([str(BUNDLED_MODEL)] * 2, wanted("world_facts"))
+
+
+def test_where_nothing_is_asked_there_is_nothing_to_export() -> None:
+    with pytest.raises(UserError, match="--scenarios none leaves nothing to export"):
+        exported(BUNDLED_MODEL, scenarios="none")

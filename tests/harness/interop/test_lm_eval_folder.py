@@ -63,7 +63,9 @@ def arguments(words: list[str]) -> dict[str, str]:
 def test_each_model_has_a_port_a_name_and_a_place_for_its_results(tmp_path: Path) -> None:
     steady = ServeConfig(flash_attention="off", cache_type_k="f32")
     found = written(tmp_path, model("a"), model("b", file=Path("/a folder/b.gguf"), serve=steady), port=9000)
-    serve, ask, serve_b, ask_b = found
+    serve, ask, serve_b, ask_b, compare = found
+    words = ["results/a-0123", "results/b-0123", "--reference", "a-0123", "--out", "compared"]
+    assert compare == ["harness", "import", "lm-eval", *words]
     assert serve == ["harness", "serve", "/m/q4.gguf", "--alias", "a-0123", "--port", "9000"]
     assert serve_b[2:7] == ["/a folder/b.gguf", "--alias", "b-0123", "--port", "9001"]
     assert serve_b[7:] == ["--cache-type-k", "f32", "--flash-attention", "off"]

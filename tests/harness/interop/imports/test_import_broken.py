@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -16,6 +17,12 @@ from harness.results import Run
 Import = Callable[..., Run]
 Fault = Callable[[Path], None]
 RESULTS, SAMPLES = f"results_{DATE}.json", f"samples_quiz_{DATE}.jsonl"
+
+
+@pytest.fixture
+def imported(imported: Import) -> Import:
+    """A folder of several models needs a reference."""
+    return partial(imported, reference="f16")
 
 
 def without(name: str) -> Fault:

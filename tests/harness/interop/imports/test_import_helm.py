@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import math
 from collections.abc import Callable, Sequence
+from functools import partial
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -19,6 +20,12 @@ from harness.interop.imports.helm_files import Completion, RequestState, RunSpec
 from harness.results import Run
 
 Import = Callable[..., Run]
+
+
+@pytest.fixture
+def imported(imported: Import) -> Import:
+    """A folder of several models needs a reference."""
+    return partial(imported, reference="f16")
 
 
 def columns(states: Sequence[dict[str, Any]], method: str) -> dict[str, Any]:
@@ -221,7 +228,7 @@ def test_a_request_that_failed_is_named(helm_suite: Path, rewrite: Callable[...,
 
 def test_folders_of_single_runs_will_do(helm_suite: Path, imported: Import) -> None:
     folders = sorted(helm_suite.glob("wtext*"))
-    run = imported("helm", *reversed(folders))
+    run = imported("helm", *reversed(folders), reference=None)
     assert run.reference == "q4"
     assert run.models[0]["imported"] == {"from": "helm", "path": "wtext:model=local_q4"}
     assert json.dumps(run.record)

@@ -4,6 +4,7 @@ import json
 import math
 import tempfile
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ from harness.interop.imports.lm_eval_files import Sample
 from harness.results import Run
 
 Import = Callable[..., Run]
+
+
+@pytest.fixture
+def imported(imported: Import) -> Import:
+    """A folder of several models needs a reference."""
+    return partial(imported, reference="f16")
 
 
 def columns(sample: dict[str, Any], metric: str = "acc") -> dict[str, Any]:
@@ -48,11 +55,11 @@ def test_the_first_metric_is_the_main_one_and_another_can_be_chosen(lm_eval_fold
     assert imported("lm-eval", lm_eval_folders).main_metrics == {
         ("facts", "generation"): "exact_match,strict",
         ("quiz", "multiple_choice_separate_original"): "acc",
-        ("text", "language_modeling"): "ln_word_perplexity",
+        ("text", "language_modeling"): "bits_per_byte",
     }
-    other = imported("lm-eval", lm_eval_folders, metrics=("acc_norm", "bits_per_byte"))
-    assert list(other.main_metrics.values()) == ["exact_match,strict", "acc_norm", "bits_per_byte"]
-    assert "--metric acc_norm --metric bits_per_byte" in other.record["command"]
+    other = imported("lm-eval", lm_eval_folders, metrics=("acc_norm", "ln_word_perplexity"))
+    assert list(other.main_metrics.values()) == ["exact_match,strict", "acc_norm", "ln_word_perplexity"]
+    assert "--metric acc_norm --metric ln_word_perplexity" in other.record["command"]
     with pytest.raises(UserError, match=r"--metric: 'acc_nrm' is no metric of these results; the closest is acc_norm"):
         imported("lm-eval", lm_eval_folders, metrics=("acc_nrm",))
 
@@ -62,7 +69,7 @@ def test_right_or_wrong_gets_flips_and_a_verdict(lm_eval_folders: Path, imported
     rows = run.findings.degradation.set_index(["model", "scenario", "metric"])
     assert rows.loc[("q4", "quiz", "acc"), ["flips_to_wrong", "flips_to_right"]].tolist() == [5, 0]
     assert rows.loc[("q4", "all", "accuracy"), "verdict"] in ("degraded", "degraded beyond margin", "inconclusive")
-    assert rows.loc[("q4", "text", "ln_word_perplexity"), "verdict"] == "degraded"  # less of it is better
+    assert rows.loc[("q4", "text", "bits_per_byte"), "verdict"] == "degraded"  # less of it is better
     assert rows.loc[("q4", "quiz", "choice_brier"), "delta"] > 0
     assert rows.loc[("q4", "facts", "same_answer"), "value"] == pytest.approx(1 - 5 / 12)
 
@@ -141,7 +148,7 @@ def test_choices_are_compared_as_the_main_metric_does(tmp_path: Path, imported: 
             sample["acc_bytes"] = 1.0
         write_lm_eval(tmp_path / model, model, {"quiz": samples})
     for metric, length in (("acc", 1), ("acc_norm", 3), ("acc_bytes", 5)):
-        rows = imported("lm-eval", tmp_path, metrics=(metric,)).measured.instances
+        rows = imported("lm-eval", tmp_path, reference="a", metrics=(metric,)).measured.instances
         assert {lengths[1] for lengths in rows["choice_lengths"]} == {length}
 
 
@@ -150,7 +157,7 @@ def test_the_answer_is_what_the_main_metrics_filter_left(tmp_path: Path, importe
         write_lm_eval(
             tmp_path / model, model, {"facts": [one for i in range(6) for one in written_samples(i, "[invalid]")]}
         )
-    assert not imported("lm-eval", tmp_path).measured.instances["valid"].any()
+    assert not imported("lm-eval", tmp_path, reference="a").measured.instances["valid"].any()
     for path in tmp_path.rglob("samples_*"):
         text = path.read_text(encoding="utf-8")
         path.write_text(
@@ -158,7 +165,7 @@ def test_the_answer_is_what_the_main_metrics_filter_left(tmp_path: Path, importe
                 '"filtered_resps": ["[invalid]"], "filter": "trimmed"', '"filtered_resps": ["oil"], "filter": "trimmed"'
             )
         )
-    rows = imported("lm-eval", tmp_path, metrics=("exact_match,trimmed",)).measured.instances
+    rows = imported("lm-eval", tmp_path, reference="a", metrics=("exact_match,trimmed",)).measured.instances
     assert set(rows["answer"]) == {"oil"}
     assert rows["valid"].all()
 
@@ -179,7 +186,7 @@ def test_a_document_may_hold_other_ends_of_lines(tmp_path: Path, imported: Impor
         folder = write_lm_eval(tmp_path / model, model, {"quiz": samples})
         path = folder / f"samples_quiz_{DATE}.jsonl"
         path.write_text("".join(f"{json.dumps(one, ensure_ascii=False)}\n" for one in samples), encoding="utf-8")
-    assert len(imported("lm-eval", tmp_path).measured.instances) == 16
+    assert len(imported("lm-eval", tmp_path, reference="a").measured.instances) == 16
 
 
 def test_ways_of_asking_are_told_by_what_was_sent() -> None:
@@ -204,14 +211,17 @@ def test_a_label_names_a_model_that_has_no_name(tmp_path: Path, imported: Import
         write_lm_eval(tmp_path / folder, "same" if folder == "a" else None, {"quiz": quiz(wrong=wrong)})
     run = imported("lm-eval", f"f16={tmp_path / 'a'}", f"q4={tmp_path / 'b'}")
     assert [model["label"] for model in run.models] == ["f16", "q4"]
-    assert [model["label"] for model in imported("lm-eval", tmp_path / "a", tmp_path / "b").models] == ["same", "b"]
+    assert [model["label"] for model in imported("lm-eval", tmp_path / "a", tmp_path / "b", reference=None).models] == [
+        "same",
+        "b",
+    ]
 
 
 def test_an_infinite_value_is_counted(tmp_path: Path, imported: Import) -> None:
     write_lm_eval(tmp_path / "a", "a", {"text": [text_sample(i, -9.0 - i) for i in range(9)]})
     broken = [text_sample(i, -math.inf if i == 4 else -9.5 - i) for i in range(9)]
     write_lm_eval(tmp_path / "b", "b", {"text": broken}, results={"text": {"bits_per_byte,none": math.inf}})
-    run = imported("lm-eval", tmp_path, metrics=("bits_per_byte",))
+    run = imported("lm-eval", tmp_path, reference="a", metrics=("bits_per_byte",))
     assert any("1 values are infinite" in note for note in run.notes)
     row = run.findings.degradation.set_index(["model", "metric"]).loc[("b", "bits_per_byte")]
     assert row["n"] == 8
@@ -226,7 +236,7 @@ def test_a_perplexity_is_the_exponential_of_a_weighted_mean(sizes: list[tuple[fl
     with tempfile.TemporaryDirectory() as place:
         samples = [text_sample(i, *size) for i, size in enumerate(sizes)]
         (task,) = read_lm_eval(write_lm_eval(Path(place), "m", {"text": samples}))
-        assert task.metrics == ("ln_word_perplexity", "bits_per_byte")
+        assert task.metrics == ("bits_per_byte", "ln_word_perplexity")
         scores = [answer.scores["ln_word_perplexity"] for answer in task.answers(task.metrics[0])]
         mean = sum(one.value * one.weight for one in scores) / sum(one.weight for one in scores)
         told = json.loads((Path(place) / f"results_{DATE}.json").read_text(encoding="utf-8"))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -19,6 +20,12 @@ from harness.interop.imports.kinds import kind_of
 from harness.results import Run
 
 Import = Callable[..., Run]
+
+
+@pytest.fixture
+def imported(imported: Import) -> Import:
+    """A folder of several models needs a reference."""
+    return partial(imported, reference="a")
 
 
 def two(place: Path, second: list[dict[str, Any]], **more: Any) -> Path:
@@ -96,7 +103,7 @@ def test_a_changed_form_needs_its_original(helm_suite: Path, rewrite: Callable[.
         return told
 
     rewrite(folder / "scenario_state.json", other_question)
-    notes = notes_on(imported("helm", helm_suite), "quiz")
+    notes = notes_on(imported("helm", helm_suite, reference="f16"), "quiz")
     assert "1 of 50 questions are other data under the same id, and are left out" in notes
     assert "1 of 50 questions are changed forms of questions that are left out, and so are these" in notes
 
@@ -107,7 +114,7 @@ def test_two_runs_of_one_model_are_refused(tmp_path: Path, imported: Import) -> 
     with pytest.raises(UserError, match=r"quiz \(multiple_choice_separate_original\) of a is there twice \(") as error:
         imported("lm-eval", tmp_path)
     assert str(error.value).endswith("name one of the two only, or both as LABEL=FOLDER if they are two models.")
-    run = imported("lm-eval", *(f"{label}={tmp_path / label}" for label in "xy"))
+    run = imported("lm-eval", *(f"{label}={tmp_path / label}" for label in "xy"), reference=None)
     assert [model["label"] for model in run.models] == ["x", "y"]
 
 
@@ -124,19 +131,49 @@ def test_nothing_in_common_is_no_comparison(tmp_path: Path, imported: Import) ->
         imported("lm-eval", tmp_path)
 
 
-def test_the_reference_is_the_first_or_the_named_one(tmp_path: Path, imported: Import) -> None:
+def test_the_reference_is_the_first_folders_model_or_the_named_one(tmp_path: Path, imported: Import) -> None:
     two(tmp_path, quiz(wrong=3))
-    assert imported("lm-eval", tmp_path).reference == "a"
+    folders = [tmp_path / "b", tmp_path / "a"]
+    assert [model["label"] for model in imported("lm-eval", *folders, reference=None).models] == ["b", "a"]
     run = imported("lm-eval", tmp_path, reference="b")
     assert (run.reference, [model["label"] for model in run.models]) == ("b", ["b", "a"])
     with pytest.raises(UserError, match=r"--reference: 'c' is no model of these results"):
         imported("lm-eval", tmp_path, reference="c")
 
 
+def test_a_folder_of_several_models_says_not_which_is_the_reference(tmp_path: Path, imported: Import) -> None:
+    with pytest.raises(UserError, match=r"The first folder has results of 2 models \(a, b\); say with --reference"):
+        imported("lm-eval", two(tmp_path, quiz()), reference=None)
+
+
+@pytest.mark.parametrize(
+    ("reference", "found"),
+    [
+        ("f16-3668c3d8", "f16-3668c3d8"),
+        ("f16", "f16-3668c3d8"),
+        ("f16-i", "f16-imatrix-01234567"),
+        ("quant/q4", "q4"),
+        ("q", "q4"),
+    ],
+)
+def test_a_reference_may_be_a_names_beginning(reference: str, found: str, tmp_path: Path, imported: Import) -> None:
+    for number, model in enumerate(("f16-3668c3d8", "quant/f16-imatrix-01234567", "quant/q4")):
+        write_lm_eval(tmp_path / str(number), model, {"quiz": quiz(wrong=number)})
+    assert imported("lm-eval", tmp_path, reference=reference).reference == found
+    with pytest.raises(UserError, match="'f' may be any of f16-3668c3d8, f16-imatrix-01234567; name one of these in"):
+        imported("lm-eval", tmp_path, reference="f")
+
+
+def test_two_folders_of_one_label_are_refused(tmp_path: Path, imported: Import) -> None:
+    two(tmp_path, quiz())
+    with pytest.raises(UserError, match="Two folders are called 'x'; give each model a label of its own"):
+        imported("lm-eval", f"x={tmp_path / 'a'}", f"x={tmp_path / 'b'}")
+
+
 def test_names_that_end_alike_are_told_whole(tmp_path: Path, imported: Import) -> None:
     write_lm_eval(tmp_path / "a", "one/m", {"quiz": quiz()})
     write_lm_eval(tmp_path / "b", "two/m", {"quiz": quiz(wrong=1)})
-    assert [model["label"] for model in imported("lm-eval", tmp_path).models] == ["one/m", "two/m"]
+    assert [model["label"] for model in imported("lm-eval", tmp_path, reference="one/m").models] == ["one/m", "two/m"]
 
 
 def test_a_label_stands_for_one_model(tmp_path: Path, imported: Import) -> None:

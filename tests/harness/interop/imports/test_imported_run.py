@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 
 import pandas as pd
@@ -29,6 +30,12 @@ from harness.reports.terminal import print_table
 from harness.results import Run
 
 Import = Callable[..., Run]
+
+
+@pytest.fixture
+def imported(imported: Import) -> Import:
+    """A folder of several models needs a reference."""
+    return partial(imported, reference="f16")
 
 
 @pytest.fixture(params=["helm", "lm-eval"])
@@ -94,12 +101,12 @@ def test_it_is_compared_gated_and_planned_from(folder: Path) -> None:
 
 def test_metrics_of_others_are_read_in_their_direction(lm_eval_folders: Path, imported: Import) -> None:
     run = imported("lm-eval", lm_eval_folders)
-    worse = run.findings.degradation.set_index(["model", "metric"]).loc[("q4", "ln_word_perplexity")]
+    worse = run.findings.degradation.set_index(["model", "metric"]).loc[("q4", "bits_per_byte")]
     assert (worse["delta"] > 0, worse["verdict"]) == (True, "degraded")
-    kinds = run.record["metrics"] | {"ln_word_perplexity": run.record["metrics"]["acc"] | {"is_binary": False}}
+    kinds = run.record["metrics"] | {"bits_per_byte": run.record["metrics"]["acc"] | {"is_binary": False}}
     turned = replace(run, record=run.record | {"metrics": kinds})
     again = analyse(turned.record, turned.measured)
-    better = again.degradation.set_index(["model", "metric"]).loc[("q4", "ln_word_perplexity")]
+    better = again.degradation.set_index(["model", "metric"]).loc[("q4", "bits_per_byte")]
     assert not better["verdict"].startswith("degraded")
 
 
@@ -107,7 +114,8 @@ def test_the_table_names_what_was_compared(lm_eval_folders: Path, imported: Impo
     console = Console(file=io.StringIO(), width=80)
     print_table(console, imported("lm-eval", lm_eval_folders))
     shown = console.file.getvalue()  # type: ignore[attr-defined]
-    assert "ln_word_perplexity" in shown
+    assert "bits_per_byte" in shown
+    assert "are lm-eval's own" in " ".join(shown.split())
     assert "exact_match,strict" in shown
     assert "size" not in shown.splitlines()[1]
 
