@@ -24,6 +24,8 @@ class ExportedTask(BaseModel, strict=True):
     perturbation: str
     metric: str
     """Our main one."""
+    theirs: str = ""
+    """The other harness' metric that is the same; empty where it has none, or one of the same name."""
     guess_rate: float
     """Share that guessing gets right, which does not follow from what others see."""
 

@@ -97,14 +97,20 @@ def _task(file: SampleFile, results: Results, label: str | None, otherwise: str)
         metrics = tuple(sorted(metrics, key=lambda name: name != MAIN_OF_TEXT))
     config = results.configs.get(task, {})
     ours = exported_task(config.get("metadata"))
+    renamed = _renamed(metrics, ours)
+    theirs = {name: known for known, name in renamed.items()}
+    scores = {
+        number: {renamed.get(name, name): score for name, score in of_one.items()} for number, of_one in scores.items()
+    }
     return ModelTask(
         model=label or results.model_name or otherwise,
         scenario=ours.scenario if ours else task,
         adapter=ours.adapter if ours else adapter_of(samples[0]),
         source=file.path,
-        metrics=metrics,
+        metrics=tuple(renamed.get(name, name) for name in metrics),
         answers=lambda main: [
-            _answered(of_one, scores[number], main, file, ours) for number, of_one in documents.items()
+            _answered(of_one, scores[number], theirs.get(main, main), file, ours)
+            for number, of_one in documents.items()
         ],
         conditions={
             task: {
@@ -121,6 +127,12 @@ def _task(file: SampleFile, results: Results, label: str | None, otherwise: str)
         has_hash=ours is not None and not label,
         guess_rate=ours.guess_rate if ours else None,
     )
+
+
+def _renamed(metrics: Sequence[str], ours: ExportedTask | None) -> dict[str, str]:
+    """Our name of the one metric that judges as our main one does, by lm-eval's name and filter."""
+    same = [name for name in metrics if ours and ours.theirs and name.partition(",")[0] == ours.theirs]
+    return {same[0]: ours.metric} if ours and len(same) == 1 and ours.metric not in metrics else {}
 
 
 def _answered(

@@ -69,7 +69,7 @@ def _lm_eval_task(task: Task, perturbation: str) -> LmEvalTask | LeftOut:
             **form.keys,
             **_more_keys(task, form),
             "metric_list": [{"metric": metric, **_AGGREGATION[metric]} for metric in metrics],
-            "metadata": {"version": 1.0, **about_task(task, perturbation).model_dump()},
+            "metadata": {"version": 1.0, **about_task(task, perturbation).model_dump(), "theirs": same},
         },
         rows=rows,
         ours=ours,

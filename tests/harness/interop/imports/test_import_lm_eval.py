@@ -241,3 +241,28 @@ def test_a_perplexity_is_the_exponential_of_a_weighted_mean(sizes: list[tuple[fl
         mean = sum(one.value * one.weight for one in scores) / sum(one.weight for one in scores)
         told = json.loads((Path(place) / f"results_{DATE}.json").read_text(encoding="utf-8"))
         assert math.exp(mean) == pytest.approx(told["results"]["text"]["word_perplexity,none"])
+
+
+def test_what_our_export_asked_has_our_names(tmp_path: Path, imported: Import) -> None:
+    told = {"scenario": "capitals", "adapter": "multiple_choice_separate_original", "trial": 0, "perturbation": ""}
+    told |= {"metric": "exact_match", "theirs": "acc_norm", "guess_rate": 0.3, "version": 1.0}
+    for model in ("f16-01234567", "q4-89abcdef"):
+        samples = quiz(12)
+        for number, sample in enumerate(samples):
+            known = {
+                "id": f"capital{number}",
+                "kind": "cities",
+                "golds": ["Haford"],
+                "choices": list(CITIES),
+                "right": [0],
+            }
+            sample["doc"] |= {"quant_harness": json.dumps(known)}
+        write_lm_eval(tmp_path / model, model, {"quiz": samples}, configs={"quiz": {"metadata": told}})
+    run = imported("lm-eval", tmp_path)
+    assert [model["label"] for model in run.models] == ["f16", "q4"]
+    assert run.main_metrics == {("capitals", "multiple_choice_separate_original"): "acc"}
+    assert run.record["tasks"][0]["guess_rate"] == 0.3
+    assert set(run.measured.scores["metric"]) == {"acc", "exact_match"}
+    rows = run.measured.instances
+    assert set(rows["instance_id"]) == {f"capital{number}" for number in range(12)}
+    assert (set(rows["kind"]), set(rows["gold"]), set(rows["answer"])) == ({"cities"}, {"Haford"}, {"Haford"})
