@@ -66,5 +66,8 @@ def main() -> None:
     except SystemExit as end:
         # typer makes this of Ctrl-C, without a word.
         if end.code == EXIT_INTERRUPTED:
-            print("interrupted; nothing is left half-written, and no server that was started is left running.", file=sys.stderr)
+            print(
+                "interrupted; nothing is left half-written, and no server that was started is left running.",
+                file=sys.stderr,
+            )
         raise
