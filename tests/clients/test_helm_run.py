@@ -151,7 +151,7 @@ def exported(
     )
     harness("export", "helm", "run", "--out", "out", cwd=place)
     folder = place / "out"
-    ask, tables, custom = commands(folder / "README.md")
+    ask, tables, compare, custom = commands(folder / "README.md")
     # Of the questions in HELM's words, those that we ask in the same.
     entries = (folder / "custom_mcqa.conf").read_text().splitlines()
     kept = [line for line in entries if "/lettered" in line or "/bare" in line or "description" not in line]
@@ -160,6 +160,7 @@ def exported(
     ask.insert(ask.index("run_entries.conf"), "custom_mcqa.conf")  # HELM takes ten seconds to begin
     evals_python.program(*ask, cwd=folder)
     evals_python.program(*tables, cwd=folder)
+    harness(*compare[1:], cwd=folder)
     return Exported(pd.read_parquet(place / "run" / "instances.parquet"), folder)
 
 

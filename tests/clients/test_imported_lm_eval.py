@@ -19,6 +19,8 @@ if TYPE_CHECKING:
 
     from tests.conftest import ServerUnderTest
 
+OUR_NAMES = {"exact_match,strip": "exact_match"}
+"""Of figures that are just ours, in tasks that we exported."""
 Told = dict[str, dict[str, dict[str, Any]]]
 
 
@@ -85,7 +87,7 @@ def test_differences_are_those_of_lm_evals_own_figures(run: Run, told: Told) -> 
             metric, _, after_filter = key.partition(",")
             ours = metric if after_filter == "none" else key
             logarithm = (candidate, *asked, f"ln_{ours}") in rows.index
-            name = (candidate, *asked, f"ln_{ours}" if logarithm else ours)
+            name = (candidate, *asked, f"ln_{ours}" if logarithm else OUR_NAMES.get(ours, ours))
             if not after_filter or "stderr" in metric or name not in rows.index:
                 continue
             after = told[names[candidate]][task][key]
