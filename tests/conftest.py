@@ -19,6 +19,9 @@ import openai
 import pytest
 from openai.types import Completion, CompletionChoice
 
+# A shell has its background jobs ignore Ctrl-C, and so would every process that a test starts.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 ROOT = Path(__file__).parents[1]
 BUNDLED = ROOT / "harness" / "models" / "bundled" / "world-f16.gguf"
 WIDTH = 256
