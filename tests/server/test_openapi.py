@@ -47,7 +47,7 @@ ROUTES = {
     "POST": {
         *("/v1/completions", "/completion", "/v1/chat/completions", "/v1/embeddings", "/v1/divergence"),
         "/apply-template",
-        *("/tokenize", "/detokenize", "/decode"),
+        *("/tokenize", "/detokenize", "/decode", "/reset_prefix_cache"),
     },
 }
 
