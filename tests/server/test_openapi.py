@@ -129,7 +129,8 @@ def test_every_request_gets_what_the_document_says(
 
     for method, paths in ROUTES.items():
         for path in sorted(paths):
-            if mode is GenerationMode.POSITIVE or method == "POST":
+            # A request without a body cannot be malformed.
+            if mode is GenerationMode.POSITIVE or "requestBody" in document["paths"][path][method.lower()]:
                 check_route(method, path)
     assert sum(seen.values()) >= 1000
     assert seen["/v1/completions", 400]
